@@ -1,0 +1,12 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    exclude: ['test/fuzz/**'],
+    testTimeout: 30_000,
+    // Kernel tests start real programs; two workers are what a small CI machine has.
+    pool: 'forks',
+    maxWorkers: 2,
+  },
+});
