@@ -49,7 +49,11 @@ export function abisWith(name: string): readonly AbiName[] {
 }
 
 function allNames(): ReadonlySet<string> {
-  everyName ??= new Set(tableRows().slice(1).map((row) => row[0]!));
+  everyName ??= new Set(
+    tableRows()
+      .slice(1)
+      .map((row) => row[0]!),
+  );
   return everyName;
 }
 

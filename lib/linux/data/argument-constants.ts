@@ -1,0 +1,3 @@
+export const argumentConstants = `
+openat.flags: open-flags flags
+`;

@@ -1,0 +1,36 @@
+// Error numbers: what `errno E` in a policy stands for. They are the same on all our ABIs up to 34 (ERANGE); above that mips
+// keeps its own numbers, from IRIX. Source: include/uapi/asm-generic/errno-base.h, errno.h; arch/mips/include/uapi/asm/errno.h.
+
+import { type Abi, abis } from './abi.ts';
+import { type Column, readColumn } from './cells.ts';
+import { errnoAliases, errnoTable } from './data/errnos.ts';
+
+const columns = new Map<string, Column>();
+
+/** The number of an error name on this ABI, 1…4095; undefined for a name that no C library has. */
+export function errnoNumber(name: string, abi: Abi): number | undefined {
+  return columnOf(abi).numbers.get(name);
+}
+
+/** The name of an error number on this ABI; of two names for one number the kernel's own (EAGAIN, not EWOULDBLOCK). */
+export function errnoName(number: number, abi: Abi): string | undefined {
+  return columnOf(abi).names.get(number);
+}
+
+/** All names, aliases last. */
+export function errnoNames(): readonly string[] {
+  return [...columnOf(abis.x86_64).numbers.keys()];
+}
+
+export function isErrnoName(name: string): boolean {
+  return columnOf(abis.x86_64).numbers.has(name);
+}
+
+function columnOf(abi: Abi): Column {
+  let column = columns.get(abi.table);
+  if (column === undefined) {
+    column = readColumn(errnoTable, errnoAliases, abi);
+    columns.set(abi.table, column);
+  }
+  return column;
+}
