@@ -1,12 +1,15 @@
 // The one family of errors. Each says what was wrong, where (when there is a place), and what to do about it;
 // the command line prints exactly that and never a stack. A fault of our own is any other class of Error.
 
-/** A place in a text: 1-based line and column (in UTF-16 units), and the whole line for showing it. */
+/** A place in a text: 1-based line and column (in UTF-16 units), and the line for showing it. */
 export interface Place {
   readonly file: string;
   readonly line: number;
   readonly column: number;
+  /** The line, without control characters; a long one is cut down to what stands around the place. */
   readonly text: string;
+  /** The 1-based column of the place in `text`, where that is not `column` because the line's beginning was cut off. */
+  readonly caret?: number;
 }
 
 export interface ErrorDetails {
@@ -14,6 +17,8 @@ export interface ErrorDetails {
   readonly place?: Place | undefined;
   /** What to do about it: one sentence, no full stop needed. */
   readonly advice?: string | undefined;
+  /** What else is wrong with the same text, in its order. */
+  readonly others?: readonly SandboxError[] | undefined;
   readonly cause?: unknown;
 }
 
@@ -21,11 +26,13 @@ export class SandboxError extends Error {
   override readonly name: string = 'SandboxError';
   readonly place: Place | undefined;
   readonly advice: string | undefined;
+  readonly others: readonly SandboxError[];
 
   constructor(message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.place = details.place;
     this.advice = details.advice;
+    this.others = details.others ?? [];
   }
 }
 

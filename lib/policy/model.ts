@@ -109,6 +109,9 @@ export interface Policy {
   readonly statements: readonly Statement[];
   /** `default ACTION CALL, …`: the default of single calls. They have no conditions. */
   readonly defaults: readonly Statement[];
+  /** Comment lines that stand with directives, and those after the last statement. */
+  readonly comments?: readonly string[];
+  readonly closing?: readonly string[];
 }
 
 export const emptyPolicy: Policy = { statements: [], defaults: [] };
