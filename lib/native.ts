@@ -1,39 +1,108 @@
 // The only file that knows where the addon lies. Its types are the native boundary: what native/addon.cc takes and gives.
+//
+// It runs in three forms: from source under vitest, compiled in dist/lib, and inside the CommonJS bundle dist/run.cjs. So it
+// finds the package by walking up from the file it is in, and loads with process.dlopen, which all three have.
 
-import { createRequire } from 'node:module';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 /** One filter of a launch. */
 export interface NativeFilter {
-  /** The raw sock_filter array. */
+  /** The raw sock_filter array, 1 to 4096 instructions. */
   readonly program: Uint8Array;
   /** Places to be filled with the launch's cookie: pairs of instruction index and cookie word (0…5). Only JEQ|K. */
   readonly cookies: Uint32Array;
 }
 
 export interface NativeLaunch {
-  /** Installed one after the other; all of them apply. */
+  /** Installed one after the other; all of them apply. At least one. All must let execve, write and exit_group through with
+   * the cookie in args[3] to args[5], and all but the last seccomp too (native/core/launch.h). */
   readonly filters: readonly NativeFilter[];
-  /** SECCOMP_FILTER_FLAG_ bits (LOG, SPEC_ALLOW). */
+  /** SECCOMP_FILTER_FLAG_ bits: LOG (2), SPEC_ALLOW (4). */
   readonly flags: number;
   /** Path handed to execve, bytes without the final NUL. */
   readonly path: Uint8Array;
   /** argv, bytes of each without the final NUL. */
   readonly argv: readonly Uint8Array[];
-  /** What to write to standard error if execve fails, up to the reason (which the native side adds): `sandbox-run: ./app: `. */
-  readonly prefix: string;
-  /** Descriptors to hand on: FD_CLOEXEC is cleared. Everything else that is open is closed on exec. */
+  /** What to write to standard error if the launch fails when the filter is in already, up to the reason (which the
+   * native side adds): `sandbox-run: ./app: `, bytes. */
+  readonly prefix: Uint8Array;
+  /** Descriptors to hand on: FD_CLOEXEC is cleared. Every other one from 3 on is closed on exec. */
   readonly descriptors: Int32Array;
-  /** Soft RLIMIT_NOFILE to set before exec, or -1. */
+  /** Soft RLIMIT_NOFILE to lower to before exec, or -1. */
   readonly openFiles: number;
 }
 
+/** Thrown by `launch` where a call failed before the first filter was in. */
+export interface NativeFailure extends Error {
+  readonly step:
+    | 'cookie'
+    | 'memory'
+    | 'actions'
+    | 'descriptors'
+    | 'limit'
+    | 'signals'
+    | 'no_new_privs'
+    | 'install';
+  /** A positive errno. */
+  readonly errno: number;
+  /** With step `actions` and errno EOPNOTSUPP: the SECCOMP_RET_ value that this kernel lacks. */
+  readonly action: number;
+}
+
 export interface Addon {
-  /** Replaces the process: does not return. Throws only while nothing irrevocable has happened. */
+  /** Replaces the process: does not return. Throws NativeFailure while nothing irrevocable has happened, TypeError for a
+   * wrong argument. The environment is the C one, without SECCOMP_…, byte for byte. */
   launch(launch: NativeLaunch): never;
 }
 
+let loaded: Addon | undefined;
+
 /** Loads the addon; throws an Error that lists the places that were tried. */
 export function loadAddon(): Addon {
-  const require = createRequire(import.meta.url);
-  return require('../build/Release/sandbox_run.node') as Addon;
+  loaded ??= load();
+  return loaded;
+}
+
+/** Where the addon may lie, the freshly built one first. Absolute paths. */
+export function addonPlaces(root: string = packageRoot()): readonly string[] {
+  return [
+    join(root, 'build', 'Release', 'sandbox_run.node'),
+    join(root, 'prebuilds', `${process.platform}-${process.arch}`, 'sandbox_run.node'),
+  ];
+}
+
+/** Tries the places in order; throws an Error with what was wrong at each. */
+export function load(places: readonly string[] = addonPlaces()): Addon {
+  const problems: string[] = [];
+  for (const place of places) {
+    if (!existsSync(place)) {
+      problems.push(`${place}: not there`);
+      continue;
+    }
+    try {
+      const module = { exports: {} };
+      process.dlopen(module, place);
+      return module.exports as Addon;
+    } catch (error) {
+      problems.push(`${place}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+  throw new Error(
+    `the native part of sandbox-run is not built for this machine; run \`npm rebuild sandbox-run\` (needs a C++ compiler). Tried:\n${problems.map((line) => `  ${line}`).join('\n')}`,
+  );
+}
+
+/** The nearest folder upwards that holds a package.json. */
+function packageRoot(): string {
+  // In a CommonJS bundle there is no import.meta.url, in an ES module no __filename.
+  const here = typeof __filename === 'string' ? __filename : fileURLToPath(import.meta.url);
+  let folder = dirname(here);
+  while (!existsSync(join(folder, 'package.json'))) {
+    const above = dirname(folder);
+    if (above === folder) throw new Error(`no package.json above ${here}`);
+    folder = above;
+  }
+  return folder;
 }

@@ -1,0 +1,33 @@
+{
+  "target_defaults": {
+    "cflags": ["-Wall", "-Wextra", "-Werror", "-fvisibility=hidden", "-fstack-protector-strong", "-O2"],
+    "cflags!": ["-O3"],
+    "ldflags": ["-Wl,-z,relro", "-Wl,-z,now", "-Wl,-z,noexecstack", "-Wl,--as-needed"],
+  },
+  "targets": [
+    {
+      # Raw system calls and no C library: also for faces that have neither Node nor libc.
+      "target_name": "core",
+      "type": "static_library",
+      "sources": [
+        "native/core/cookie.c",
+        "native/core/environment.c",
+        "native/core/execute.c",
+        "native/core/install.c",
+        "native/core/launch.c",
+        "native/core/prepare.c",
+      ],
+      "cflags": ["-std=c11", "-fPIC", "-ffreestanding"],
+    },
+    {
+      "target_name": "sandbox_run",
+      "sources": ["native/addon.cc"],
+      "dependencies": ["core"],
+      "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")", "native"],
+      "defines": ["NAPI_VERSION=8", "NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS", "_FORTIFY_SOURCE=2"],
+      "cflags_cc": ["-fvisibility-inlines-hidden"],
+      # Headers of others are not ours to warn about.
+      "conditions": [["OS=='linux'", {"cflags_cc": ["-Wno-unused-parameter", "-Wno-cast-function-type"]}]],
+    },
+  ],
+}

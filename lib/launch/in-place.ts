@@ -1,0 +1,172 @@
+// The launch in place: this process becomes the program, inside the filters. Same PID, no parent, no helper; nothing of the
+// launcher is left. What can fail is done first, in JavaScript; the rest is one native call from which nothing comes back,
+// so that no JavaScript runs between the filter and exec. Exit handlers do not run, and pending timers and writes are lost:
+// a caller writes with fs.writeSync, and must not have touched process.stdin, stdout or stderr, because that makes the
+// caller's terminal or pipe non-blocking for the program as well.
+
+import { encode, type Program } from '../bpf/instruction.ts';
+import { LaunchError } from '../errors.ts';
+import { loadAddon, type NativeFailure, type NativeFilter } from '../native.ts';
+import { descriptorsToHandOn } from './descriptors.ts';
+import { openFilesBefore } from './limits.ts';
+import { findProgram } from './search.ts';
+
+// include/uapi/linux/seccomp.h.
+const SECCOMP_FILTER_FLAG_LOG = 2;
+const SECCOMP_FILTER_FLAG_SPEC_ALLOW = 4;
+
+export interface InPlaceLaunch {
+  /** Installed in this order; all apply. Each has to let the launcher's execve, write and exit_group through by the
+   * cookie, and all but the last its seccomp; see native/core/launch.h. They are not checked here: prove them first. */
+  readonly filters: readonly Program[];
+  /** The program's name and its arguments, as bytes or as text that is UTF-8. The name is argv[0], too. */
+  readonly command: readonly (Uint8Array | string)[];
+  /** SECCOMP_FILTER_FLAG_LOG: actions other than allow are logged. Linux 4.14. */
+  readonly log?: boolean;
+  /** SECCOMP_FILTER_FLAG_SPEC_ALLOW: without the mitigation of speculative store bypass. Linux 4.17. */
+  readonly allowSpeculation?: boolean;
+  /** What messages begin with; `sandbox-run` if not given. */
+  readonly name?: string;
+}
+
+/** Becomes the program. Throws LaunchError with the status to exit with (125, 126, 127) if it cannot be started and that
+ * shows before the filter; later the native side writes the message itself and exits. */
+export function launchInPlace(launch: InPlaceLaunch): never {
+  const [name, ...rest] = launch.command.map(bytesOf);
+  if (name === undefined)
+    throw new LaunchError('no program was named', 125, { advice: 'put the program after the options' });
+  if (launch.filters.length === 0) throw new LaunchError('there is no filter to start the program in');
+  const path = findProgram(name);
+  const addon = loadOrExplain();
+  try {
+    return addon.launch({
+      filters: launch.filters.map(nativeFilter),
+      flags:
+        (launch.log === true ? SECCOMP_FILTER_FLAG_LOG : 0) |
+        (launch.allowSpeculation === true ? SECCOMP_FILTER_FLAG_SPEC_ALLOW : 0),
+      path,
+      argv: [name, ...rest],
+      prefix: Buffer.concat([Buffer.from(`${launch.name ?? 'sandbox-run'}: `), path, Buffer.from(': ')]),
+      descriptors: Int32Array.from(descriptorsToHandOn()),
+      openFiles: openFilesBefore(),
+    });
+  } catch (error) {
+    throw toLaunchError(error);
+  }
+}
+
+function bytesOf(word: Uint8Array | string): Uint8Array {
+  const bytes = typeof word === 'string' ? Buffer.from(word) : word;
+  if (bytes.includes(0))
+    throw new LaunchError('a word of the command has a zero byte in it, which no program can get');
+  return bytes;
+}
+
+function nativeFilter(program: Program): NativeFilter {
+  const cookies = program.flatMap((one, index) => (one.cookie === undefined ? [] : [index, one.cookie]));
+  return { program: encode(program), cookies: Uint32Array.from(cookies) };
+}
+
+function loadOrExplain() {
+  try {
+    return loadAddon();
+  } catch (error) {
+    throw new LaunchError(error instanceof Error ? error.message : String(error), 125, { cause: error });
+  }
+}
+
+const EPERM = 1;
+const ENOMEM = 12;
+const EINVAL = 22;
+const EACCES = 13;
+const ENOSYS = 38;
+const EOPNOTSUPP = 95;
+
+/** What a step's failure means and what to do; the rows with an errno first. */
+const failures: readonly {
+  readonly step: NativeFailure['step'];
+  readonly errno?: number;
+  readonly what: string;
+  readonly advice: string;
+}[] = [
+  {
+    step: 'actions',
+    errno: EOPNOTSUPP,
+    what: 'this kernel does not have an action that the policy needs',
+    advice: 'use another action, or a newer kernel (kill and log need Linux 4.14, notify 5.0)',
+  },
+  {
+    step: 'install',
+    errno: ENOMEM,
+    what: 'the kernel takes no more filters for this process',
+    advice:
+      'all filters of a process together may have 32768 instructions; use a shorter policy or fewer nested sandboxes',
+  },
+  {
+    step: 'install',
+    errno: EINVAL,
+    what: 'the kernel does not take the filter',
+    advice: 'its kernel needs CONFIG_SECCOMP_FILTER, and Linux 4.14 for --log or 4.17 for speculation',
+  },
+  ...([EPERM, EACCES, ENOSYS] as const).map((errno) => ({
+    step: 'install' as const,
+    errno,
+    what: 'filters cannot be installed here',
+    advice:
+      'an outer sandbox or container has to allow seccomp, prctl, execve and getrandom; Linux 3.17 or newer is needed',
+  })),
+  {
+    step: 'cookie',
+    what: 'the kernel gives no random numbers',
+    advice: 'an outer sandbox or container has to allow getrandom',
+  },
+  {
+    step: 'no_new_privs',
+    what: 'no_new_privs cannot be set',
+    advice: 'an outer sandbox or container has to allow prctl(PR_SET_NO_NEW_PRIVS)',
+  },
+  {
+    step: 'actions',
+    what: 'seccomp is not available',
+    advice: 'an outer sandbox or container has to allow seccomp',
+  },
+  { step: 'install', what: 'the kernel refuses the filter', advice: 'see seccomp(2) for the errno' },
+  {
+    step: 'memory',
+    what: 'there is not enough memory',
+    advice: 'raise ulimit -v, or use a shorter command line',
+  },
+  {
+    step: 'descriptors',
+    what: 'the open files cannot be handed on',
+    advice: 'an outer sandbox or container has to allow fcntl and close_range',
+  },
+  {
+    step: 'limit',
+    what: 'the limit of open files cannot be set back',
+    advice: 'an outer sandbox or container has to allow prlimit64',
+  },
+  {
+    step: 'signals',
+    what: 'signals cannot be set back to their default',
+    advice: 'an outer sandbox or container has to allow rt_sigaction and rt_sigprocmask',
+  },
+];
+
+function toLaunchError(error: unknown): unknown {
+  if (!(error instanceof Error) || !('step' in error)) return error;
+  const { step, errno, action } = error as NativeFailure;
+  const row = failures.find((one) => one.step === step && (one.errno === undefined || one.errno === errno));
+  const detail =
+    step === 'actions' && errno === EOPNOTSUPP
+      ? `SECCOMP_RET value 0x${action.toString(16)}`
+      : `errno ${errno} at step ${step}`;
+  return new LaunchError(
+    `${row?.what ?? 'the launch failed'} (${detail}); the program was not started`,
+    125,
+    {
+      advice: row?.advice,
+      cause: error,
+    },
+  );
+}

@@ -1,0 +1,32 @@
+// The last steps, under the filter: exec, and if that fails, the reason and the exit status. Nothing here allocates,
+// returns, or makes a call without the cookie.
+
+#ifndef SANDBOX_RUN_EXECUTE_H
+#define SANDBOX_RUN_EXECUTE_H
+
+#include <stddef.h>
+
+#include "cookie.h"
+
+/** Where a message is put together: the caller's own memory, made before the filter. */
+struct sr_message {
+  char *text;
+  size_t length;
+  size_t size;
+};
+
+/** Room that the core's own words and a number need, besides the caller's prefix. */
+#define SR_MESSAGE_ROOM 256
+
+/** Appends as much as there is room for. */
+void sr_append(struct sr_message *message, const char *text);
+void sr_append_number(struct sr_message *message, unsigned long number);
+
+/** Writes the message to standard error and ends the process. */
+__attribute__((noreturn)) void sr_end(const struct sr_cookie *cookie, const struct sr_message *message, int status);
+
+/** Becomes the program, or says why not and exits: 127 where a file that is needed does not exist, else 126, as shells do. */
+__attribute__((noreturn)) void sr_execute(const struct sr_cookie *cookie, const char *path, char *const *argv,
+                                          char *const *envp, struct sr_message *message);
+
+#endif
