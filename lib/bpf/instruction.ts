@@ -43,7 +43,12 @@ export const load = (offset: number): Instruction => ({ code: BPF_LD_W_ABS, jt: 
 export const and = (mask: number): Instruction => ({ code: BPF_ALU_AND_K, jt: 0, jf: 0, k: mask >>> 0 });
 export const ret = (value: number): Instruction => ({ code: BPF_RET_K, jt: 0, jf: 0, k: value >>> 0 });
 export const jump = (distance: number): Instruction => ({ code: BPF_JMP_JA, jt: 0, jf: 0, k: distance });
-export const jumpIf = (code: number, k: number, jt: number, jf: number): Instruction => ({ code, jt, jf, k: k >>> 0 });
+export const jumpIf = (code: number, k: number, jt: number, jf: number): Instruction => ({
+  code,
+  jt,
+  jf,
+  k: k >>> 0,
+});
 
 /** struct seccomp_data as twelve-and-four 32-bit words: nr, arch, instruction pointer, six arguments. Bytes. */
 export const OFFSET_NR = 0;

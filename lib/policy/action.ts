@@ -1,12 +1,21 @@
 // The actions' order and numbers. Source: include/uapi/linux/seccomp.h; seccomp(2), "The actions are, in decreasing order
 // of precedence".
 
-import { errnoNumber } from '../linux/errno.ts';
 import type { Abi } from '../linux/abi.ts';
+import { errnoNumber } from '../linux/errno.ts';
 import type { Action } from './model.ts';
 
 /** Strictest first: the kernel's own order. */
-export const actionKinds = ['kill', 'kill-thread', 'trap', 'errno', 'notify', 'trace', 'log', 'allow'] as const;
+export const actionKinds = [
+  'kill',
+  'kill-thread',
+  'trap',
+  'errno',
+  'notify',
+  'trace',
+  'log',
+  'allow',
+] as const;
 
 const bases: Readonly<Record<Action['kind'], number>> = {
   kill: 0x80000000,

@@ -9,12 +9,16 @@
 //
 // What it all means is in evaluate.ts, how it is written in language/.
 
-import type { AbiName } from '../linux/abi.ts';
 import type { Place } from '../errors.ts';
+import type { AbiName } from '../linux/abi.ts';
 
 /** A constant: a number, a C name, several joined with `|`, or one inverted with `~`. */
 export type Value =
-  | { readonly kind: 'number'; readonly number: bigint; /** as written, if not plain decimal */ readonly text?: string }
+  | {
+      readonly kind: 'number';
+      readonly number: bigint /** as written, if not plain decimal */;
+      readonly text?: string;
+    }
   | { readonly kind: 'name'; readonly name: string }
   | { readonly kind: 'or'; readonly of: readonly Value[] }
   | { readonly kind: 'not'; readonly of: Value };

@@ -1,0 +1,132 @@
+// Sets of 32-bit words, as far as a filter can tell words apart: a conjunction of "(word & mask) lies in these intervals",
+// one for each mask. The proof walks a program with such sets for every word of seccomp_data; all that it needs is
+// to narrow a set by a test, and to know exactly whether anything is left.
+
+/** Sorted, disjoint, not touching: low, high, low, high, … of unsigned 32-bit numbers, both ends included. */
+export type Intervals = readonly number[];
+
+export const MAX_WORD = 0xffffffff;
+export const everything: Intervals = [0, MAX_WORD];
+export const nothing: Intervals = [];
+
+/** What is known of one word, by mask. An empty map: nothing is known. */
+export type WordSet = ReadonlyMap<number, Intervals>;
+
+export const anyWord: WordSet = new Map();
+
+/** A test on one word: (word & mask) ∈ intervals. */
+export interface WordTest {
+  readonly mask: number;
+  readonly intervals: Intervals;
+}
+
+/** The words of `set` that pass the test; undefined if there are none. */
+export function narrow(set: WordSet, test: WordTest): WordSet | undefined {
+  const known = set.get(test.mask);
+  const both = known === undefined ? test.intervals : intersect(known, test.intervals);
+  if (both.length === 0) return undefined;
+  const result = new Map(set);
+  result.set(test.mask, both);
+  return isEmpty(result) ? undefined : result;
+}
+
+export function negated(test: WordTest): WordTest {
+  return { mask: test.mask, intervals: complement(test.intervals) };
+}
+
+/** The union of two sets, where it can be said exactly: both constrain the plain word alone. */
+export function union(a: WordSet, b: WordSet): WordSet | undefined {
+  if (a.size === 0) return a;
+  if (b.size === 0) return b;
+  const [x, y] = [a.get(MAX_WORD), b.get(MAX_WORD)];
+  if (a.size !== 1 || b.size !== 1 || x === undefined || y === undefined) return undefined;
+  return new Map([[MAX_WORD, join(x, y)]]);
+}
+
+/** A text that two equal sets share. */
+export function keyOf(set: WordSet): string {
+  if (set.size === 0) return '';
+  return [...set]
+    .sort((a, b) => a[0] - b[0])
+    .map(([mask, intervals]) => `${mask}:${intervals.join(',')}`)
+    .join(';');
+}
+
+/** How many steps a question about one word may take before it counts as unanswerable. */
+const EMPTINESS_BUDGET = 100_000;
+
+/** Whether no word fulfils all constraints. Exact: fixes the word's bits from the top and drops a branch as soon as a
+ * constraint cannot be met below it. Throws RangeError if that takes unreasonably long (hostile sets of masks). */
+export function isEmpty(set: WordSet): boolean {
+  const constraints = [...set].filter(([, intervals]) => !covers(intervals, 0, MAX_WORD));
+  if (constraints.length === 0) return false;
+  if (constraints.length === 1 && constraints[0]![0] === MAX_WORD) return constraints[0]![1].length === 0;
+  let budget = EMPTINESS_BUDGET;
+  const search = (prefix: number, bit: number, open: readonly (readonly [number, Intervals])[]): boolean => {
+    if (--budget < 0) throw new RangeError('too many masks on one word');
+    const free = bit === 0 ? 0 : bit === 32 ? MAX_WORD : 2 ** bit - 1;
+    const left: (readonly [number, Intervals])[] = [];
+    for (const constraint of open) {
+      const [mask, intervals] = constraint;
+      const low = (prefix & mask) >>> 0;
+      const high = (low | (mask & free)) >>> 0;
+      if (!touches(intervals, low, high)) return false;
+      if (!covers(intervals, low, high)) left.push(constraint);
+    }
+    if (left.length === 0) return true;
+    const next = bit - 1;
+    return search(prefix, next, left) || search((prefix | (2 ** next)) >>> 0, next, left);
+  };
+  return !search(0, 32, constraints);
+}
+
+export function intersect(a: Intervals, b: Intervals): Intervals {
+  const out: number[] = [];
+  for (let i = 0, j = 0; i < a.length && j < b.length; ) {
+    const low = Math.max(a[i]!, b[j]!);
+    const high = Math.min(a[i + 1]!, b[j + 1]!);
+    if (low <= high) out.push(low, high);
+    if (a[i + 1]! < b[j + 1]!) i += 2;
+    else j += 2;
+  }
+  return out;
+}
+
+export function complement(a: Intervals): Intervals {
+  const out: number[] = [];
+  let next = 0;
+  for (let i = 0; i < a.length; i += 2) {
+    if (a[i]! > next) out.push(next, a[i]! - 1);
+    next = a[i + 1]! + 1;
+  }
+  if (next <= MAX_WORD) out.push(next, MAX_WORD);
+  return out;
+}
+
+export function join(a: Intervals, b: Intervals): Intervals {
+  return normal([...a, ...b]);
+}
+
+/** Sorts and joins intervals given in any order, overlapping or touching. */
+export function normal(pairs: readonly number[]): Intervals {
+  const sorted: [number, number][] = [];
+  for (let i = 0; i < pairs.length; i += 2) sorted.push([pairs[i]!, pairs[i + 1]!]);
+  sorted.sort((x, y) => x[0] - y[0]);
+  const out: number[] = [];
+  for (const [low, high] of sorted) {
+    if (out.length > 0 && low <= out[out.length - 1]! + 1) {
+      out[out.length - 1] = Math.max(out[out.length - 1]!, high);
+    } else out.push(low, high);
+  }
+  return out;
+}
+
+function touches(a: Intervals, low: number, high: number): boolean {
+  for (let i = 0; i < a.length; i += 2) if (a[i]! <= high && a[i + 1]! >= low) return true;
+  return false;
+}
+
+function covers(a: Intervals, low: number, high: number): boolean {
+  for (let i = 0; i < a.length; i += 2) if (a[i]! <= low && a[i + 1]! >= high) return true;
+  return false;
+}
