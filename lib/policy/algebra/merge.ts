@@ -1,6 +1,7 @@
 // Adding up policies: an include, a second --policy, what several runs taught. The union of their statements; where both
 // say what happens otherwise, the stricter of the two. What a policy does not say, the other one may say.
 
+import { PolicyError } from '../../errors.ts';
 import type { AbiName } from '../../linux/abi.ts';
 import { groupMembers } from '../../linux/groups.ts';
 import { isNewerThan } from '../../linux/versions.ts';
@@ -71,10 +72,17 @@ function withOlderKernel(policy: Policy, kernel: string | undefined): Policy {
 /** The calls of a group that came after one kernel and up to another. */
 function membersBetween(call: Call, after: string, upTo: string): readonly Call[] {
   if (call.target.kind !== 'group') return [];
-  const isExcepted = (name: string) => (call.except ?? []).some((target) => includes(target, name));
-  return (groupMembers(call.target.name) ?? [])
-    .filter((name) => isNewerThan(name, after) && !isNewerThan(name, upTo) && !isExcepted(name))
-    .map((name) => ({ target: { kind: 'name', name } }));
+  const except = call.except ?? [];
+  const members = (groupMembers(call.target.name) ?? []).filter(
+    (name) =>
+      isNewerThan(name, after) && !isNewerThan(name, upTo) && !except.some((target) => includes(target, name)),
+  );
+  if (members.length > 0 && except.some((target) => target.kind === 'number')) {
+    throw new PolicyError(`the policies are for kernels ${after} and ${upTo}, and one excepts a number from a group`, {
+      advice: 'except the call by its name',
+    });
+  }
+  return members.map((name) => ({ target: { kind: 'name', name } }));
 }
 
 function includes(target: Target, name: string): boolean {

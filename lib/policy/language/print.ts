@@ -1,0 +1,145 @@
+// From model to text, so that reading the text gives the model again. Brackets only where the reading would otherwise
+// differ; statements of one action stand together in the order that they have.
+
+import { actionText } from '../action.ts';
+import type { Call, Condition, Operand, Policy, Range, Statement, Target, Value } from '../model.ts';
+
+/** Where lines are wrapped, in characters; a single long call can be longer. */
+const WIDTH = 100;
+
+/** A policy file. Includes have become part of it. */
+export function printPolicy(policy: Policy): string {
+  const blocks = [
+    printHead(policy),
+    ...printBlocks(policy.defaults, 'default '),
+    ...printBlocks(policy.statements, ''),
+  ];
+  const closing = (policy.closing ?? []).map(commentLine).join('');
+  return [...blocks, closing].filter((block) => block !== '').join('\n');
+}
+
+/** One statement as lines, with its comments. */
+export function printStatement(statement: Statement): string {
+  return linesOf(statement, '');
+}
+
+export function printCall(call: Call): string {
+  const target = printTarget(call.target);
+  if (call.when !== undefined) return `${target}(${printCondition(call.when)})`;
+  const [first, ...others] = call.except ?? [];
+  if (first === undefined) return target;
+  if (others.length === 0) return `${target} except ${printTarget(first)}`;
+  return `${target} except {${[first, ...others].map(printTarget).join(', ')}}`;
+}
+
+export function printCondition(condition: Condition): string {
+  switch (condition.kind) {
+    case 'compare':
+      return `${printOperand(condition.operand)} ${condition.op} ${printValue(condition.value)}`;
+    case 'in':
+      return `${printOperand(condition.operand)} in {${condition.ranges.map(printRange).join(', ')}}`;
+    case 'any-bit':
+      return `${printOperand(condition.operand)} & ${printValue(condition.mask)}`;
+    case 'masked': {
+      const { operand, mask, op, value } = condition;
+      return `${printOperand(operand)} & ${printValue(mask)} ${op} ${printValue(value)}`;
+    }
+    case 'not':
+      return condition.of.kind === 'not'
+        ? `!${printCondition(condition.of)}`
+        : `!(${printCondition(condition.of)})`;
+    case 'and':
+      return condition.of.map((one) => bracketed(printCondition(one), one.kind === 'or')).join(' && ');
+    case 'or':
+      return condition.of.map(printCondition).join(' || ');
+  }
+}
+
+export function printValue(value: Value): string {
+  switch (value.kind) {
+    case 'number':
+      return value.text ?? String(value.number);
+    case 'name':
+      return value.name;
+    case 'or':
+      return value.of.map(printValue).join('|');
+    case 'not':
+      return `~${bracketed(printValue(value.of), value.of.kind === 'or')}`;
+  }
+}
+
+function printOperand(operand: Operand): string {
+  return operand.bits === undefined ? operand.argument : `${operand.argument}:${operand.bits}`;
+}
+
+function printRange(range: Range): string {
+  const low = printValue(range.low);
+  const high = printValue(range.high);
+  return low === high ? low : `${low}..${high}`;
+}
+
+function printTarget(target: Target): string {
+  return target.kind === 'number' ? `#${target.number}` : target.name;
+}
+
+function bracketed(text: string, needed: boolean): string {
+  return needed ? `(${text})` : text;
+}
+
+/** Comments of the head, and the directives that stand alone. */
+function printHead(policy: Policy): string {
+  const lines = (policy.comments ?? []).map(commentLine);
+  if (policy.default !== undefined) lines.push(`default ${actionText(policy.default)}\n`);
+  if (policy.unknown !== undefined) lines.push(`unknown ${actionText(policy.unknown)}\n`);
+  if (policy.foreign !== undefined) lines.push(`foreign ${actionText(policy.foreign)}\n`);
+  if (policy.kernel !== undefined) lines.push(`kernel ${policy.kernel}\n`);
+  if (policy.abis !== undefined && policy.abis.length > 0) lines.push(`abi ${policy.abis.join(', ')}\n`);
+  return lines.join('');
+}
+
+/** Statements in their order; a blank line stands before another action and before a comment. */
+function printBlocks(statements: readonly Statement[], prefix: string): readonly string[] {
+  const blocks: string[] = [];
+  let action: string | undefined;
+  for (const statement of statements) {
+    const text = linesOf(statement, prefix);
+    const own = actionText(statement.action);
+    if (text === '') continue;
+    if (own === action && (statement.comments ?? []).length === 0)
+      blocks.push(`${blocks.pop() ?? ''}${text}`);
+    else blocks.push(text);
+    action = own;
+  }
+  return blocks;
+}
+
+/** A statement with its comments. A long list is wrapped after commas and goes on indented. */
+function linesOf(statement: Statement, prefix: string): string {
+  if (statement.calls.length === 0) return '';
+  const start = `${prefix}${actionText(statement.action)} `;
+  const lines: string[] = [];
+  let line = start;
+  let isFirst = true;
+  for (const call of statement.calls.map(printCall)) {
+    if (!isFirst && line.length + call.length + 2 > WIDTH) {
+      lines.push(`${line},\n`);
+      line = `  ${call}`;
+    } else {
+      line += isFirst ? call : `, ${call}`;
+    }
+    isFirst = false;
+  }
+  const note = statement.note === undefined ? '' : `  ${comment(statement.note)}`;
+  lines.push(`${line}${note}\n`);
+  return (statement.comments ?? []).map(commentLine).join('') + lines.join('');
+}
+
+function commentLine(text: string): string {
+  return `${comment(text)}\n`;
+}
+
+/** A comment cannot hold a line end: what would follow it would be read as policy. */
+function comment(text: string): string {
+  const oneLine = text.replaceAll(/[\r\n\u2028\u2029]+/g, ' ').trimEnd();
+  return oneLine === '' ? '#' : `# ${oneLine}`;
+}
