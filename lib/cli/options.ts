@@ -1,0 +1,81 @@
+// The one table of options. The run path reads it with words.ts, yargs gets it for commands and help, and the shells'
+// completions are made from it, so that an option exists everywhere or nowhere.
+
+export interface Option {
+  readonly name: string;
+  readonly alias?: string;
+  /** What follows it, as the help shows it; absent: a flag. */
+  readonly value?: string;
+  /** May be given more than once. */
+  readonly many?: boolean;
+  readonly help: string;
+  /** Names that a value must be one of. */
+  readonly choices?: readonly string[];
+  /** How a shell completes the value. */
+  readonly completes?: 'calls' | 'file' | 'abis' | 'actions';
+}
+
+/** Which policy: for running and for every command that takes one. */
+export const policyOptions = [
+  { name: 'allow', value: 'CALLS', many: true, completes: 'calls', help: "Permit these calls: read,write,'ioctl(cmd == TCGETS)',@basic-io" },
+  { name: 'deny', value: 'CALLS', many: true, completes: 'calls', help: 'Refuse these calls, whatever else permits them' },
+  { name: 'rule', value: 'STATEMENT', many: true, help: "One statement of the policy language: 'errno EPERM ptrace'" },
+  { name: 'policy', alias: 'p', value: 'FILE', many: true, completes: 'file', help: 'Read a policy file; several are merged' },
+  {
+    name: 'default-action',
+    value: 'ACTION',
+    completes: 'actions',
+    help: 'What happens to what is not permitted: kill (the default), kill-thread, trap, errno:NAME, log',
+  },
+  { name: 'abi', value: 'LIST', many: true, completes: 'abis', help: "ABIs that the filter serves; this machine's own by default" },
+  { name: 'permissive', help: 'Log what would be refused, and let it go on' },
+] as const satisfies readonly Option[];
+
+/** How to talk: for running and for every command. */
+export const outputOptions = [
+  { name: 'json', help: 'Print JSON, for machines' },
+  {
+    name: 'log-level',
+    value: 'LEVEL',
+    choices: ['trace', 'debug', 'info', 'warn', 'error', 'silent'],
+    help: 'How much to tell on standard error (warn)',
+  },
+] as const satisfies readonly Option[];
+
+/** For running alone. */
+export const runOptions = [
+  { name: 'dry-run', help: 'Compile, prove and look for the program, but do not start it' },
+] as const satisfies readonly Option[];
+
+export const helpOptions = [
+  { name: 'help', alias: 'h', help: 'Show help' },
+  { name: 'version', alias: 'V', help: 'Show the version' },
+] as const satisfies readonly Option[];
+
+/** What `sandbox-run [options] PROGRAM` understands. */
+export const runTable: readonly Option[] = [...policyOptions, ...runOptions, ...outputOptions, ...helpOptions];
+
+/** The first word after `sandbox-run` that is not a program to run. */
+export const commandNames = ['compile', 'check', 'explain', 'syscalls', 'completion'] as const;
+
+/** Values as words.ts and the commands hand them on. */
+export interface PolicyWords {
+  readonly allow?: readonly string[] | undefined;
+  readonly deny?: readonly string[] | undefined;
+  readonly rule?: readonly string[] | undefined;
+  readonly policy?: readonly string[] | undefined;
+  readonly 'default-action'?: string | undefined;
+  readonly abi?: readonly string[] | undefined;
+  readonly permissive?: boolean | undefined;
+}
+
+export interface OutputWords {
+  readonly json?: boolean | undefined;
+  readonly 'log-level'?: string | undefined;
+}
+
+export interface RunWords extends PolicyWords, OutputWords {
+  readonly 'dry-run'?: boolean | undefined;
+  readonly help?: boolean | undefined;
+  readonly version?: boolean | undefined;
+}

@@ -1,0 +1,63 @@
+// How an error looks: one line that says what was wrong, the line it was in with a caret, and what to do. Written with
+// writeSync, because touching process.stderr would make the caller's terminal non-blocking for the program, too.
+
+import { writeSync } from 'node:fs';
+import { isatty } from 'node:tty';
+import { LaunchError, SandboxError } from '../errors.ts';
+
+/** Whether to colour what goes to this descriptor: only a terminal, and not if NO_COLOR is set (https://no-color.org). */
+export function hasColor(fd: number): boolean {
+  const { NO_COLOR, TERM } = process.env;
+  return (NO_COLOR === undefined || NO_COLOR === '') && TERM !== 'dumb' && isatty(fd);
+}
+
+export function renderError(error: SandboxError, color: boolean): string {
+  const paint = (code: string, text: string) => (color ? `\u001b[${code}m${text}\u001b[0m` : text);
+  const { place, advice } = error;
+  const where = place === undefined ? '' : `${place.file}:${place.line}:${place.column}: `;
+  const lines = [`sandbox-run: ${where}${paint('1', error.message)}`];
+  if (place !== undefined) {
+    const gutter = `  ${place.line} | `;
+    const caret = ' '.repeat(gutter.length) + place.text.slice(0, place.column - 1).replace(/[^\t]/g, ' ');
+    lines.push(gutter + place.text, caret + paint('31', '^'));
+  }
+  if (advice !== undefined) lines.push(paint('2', `  ${advice}`));
+  return `${lines.join('\n')}\n`;
+}
+
+/** The same for machines: one object on a line. */
+export function errorAsJson(error: SandboxError): string {
+  const { name, message, place, advice } = error;
+  return `${JSON.stringify({ error: name, message, place, advice })}\n`;
+}
+
+/** Writes the error and gives the status to exit with; `status` is for errors that do not bring their own. Anything that is
+ * not of the family is a fault of ours, and said to be one. */
+export function report(error: unknown, status: number, json = false): number {
+  const known =
+    error instanceof SandboxError
+      ? error
+      : new SandboxError(`internal error: ${error instanceof Error ? error.message : String(error)}`, {
+          advice: 'this is a fault in sandbox-run; please report it',
+        });
+  writeAll(2, json ? errorAsJson(known) : renderError(known, hasColor(2)));
+  const others = (error as { others?: unknown }).others;
+  if (!json && Array.isArray(others)) {
+    for (const other of others) if (other instanceof SandboxError) writeAll(2, renderError(other, hasColor(2)));
+  }
+  return error instanceof LaunchError ? error.exitStatus : status;
+}
+
+/** Writes all of it, also to a pipe that is full for a moment. A closed pipe ends the writing. */
+export function writeAll(fd: number, text: string): void {
+  let rest = Buffer.from(text);
+  while (rest.length > 0) {
+    try {
+      rest = rest.subarray(writeSync(fd, rest));
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'EAGAIN') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+      else return;
+    }
+  }
+}

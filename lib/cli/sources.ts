@@ -1,0 +1,150 @@
+// From words to a policy: options and files say one policy, the environment another, and where both speak, both must
+// permit a call.
+
+import { PolicyError, UsageError } from '../errors.ts';
+import { type Abi, type AbiName, abiNames, abiOfNodeArch, abis, familyOf, isAbiName } from '../linux/abi.ts';
+import { nearest } from '../linux/nearest.ts';
+import { intersect } from '../policy/algebra/intersect.ts';
+import { merge } from '../policy/algebra/merge.ts';
+import { permissive } from '../policy/algebra/permissive.ts';
+import { loadPolicy } from '../policy/language/load.ts';
+import { parseAction, parseCalls, parseStatement } from '../policy/language/parse.ts';
+import { type Action, emptyPolicy, type Policy, type Statement } from '../policy/model.ts';
+import type { PolicyWords } from './options.ts';
+
+export const ALLOW_VARIABLE = 'SECCOMP_SYSCALL_ALLOW';
+export const DENY_VARIABLE = 'SECCOMP_SYSCALL_DENY';
+export const DEFAULT_VARIABLE = 'SECCOMP_DEFAULT_ACTION';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The policy of options and environment together. Throws UsageError if neither says one, PolicyError for a bad one. */
+export function policyFrom(words: PolicyWords, environment: Environment): Policy {
+  const parts = [policyOfOptions(words), policyOfEnvironment(environment)].filter((part) => part !== undefined);
+  const [first, second] = parts;
+  if (first === undefined) {
+    throw new UsageError('no policy: nothing says what the program may do', {
+      advice: `give --allow, --deny, --rule or --policy, or set ${ALLOW_VARIABLE} or ${DENY_VARIABLE}`,
+    });
+  }
+  const both = second === undefined ? first : intersect(first, second);
+  return words.permissive === true ? permissive(both) : both;
+}
+
+/** undefined: the options say nothing. */
+export function policyOfOptions(words: PolicyWords): Policy | undefined {
+  const { allow = [], deny = [], rule = [], policy = [] } = words;
+  if (allow.length + deny.length + rule.length + policy.length === 0) return undefined;
+  const action = words['default-action'];
+  const refusal = action === undefined ? undefined : readAction(action, '--default-action');
+  const lists = policyOfLists(
+    allow.map((text) => ({ text, source: '--allow' })),
+    deny.map((text) => ({ text, source: '--deny' })),
+    refusal,
+    rule.length + policy.length > 0,
+  );
+  return merge([...policy.map(loadPolicy), ...rule.map((text) => parseStatement(text, '--rule')), lists]);
+}
+
+/** undefined: the environment says nothing. */
+export function policyOfEnvironment(environment: Environment): Policy | undefined {
+  const { [ALLOW_VARIABLE]: allow, [DENY_VARIABLE]: deny, [DEFAULT_VARIABLE]: action } = environment;
+  const refusal = action === undefined ? undefined : environmentAction(action);
+  if (allow === undefined && deny === undefined) {
+    if (action === undefined) return undefined;
+    throw new UsageError(`${DEFAULT_VARIABLE} is set, but there is no list that it could be about`, {
+      advice: `set ${ALLOW_VARIABLE} or ${DENY_VARIABLE} too, or unset it`,
+    });
+  }
+  return policyOfLists(
+    allow === undefined ? [] : [{ text: allow, source: ALLOW_VARIABLE }],
+    deny === undefined ? [] : [{ text: deny, source: DENY_VARIABLE }],
+    refusal,
+    false,
+  );
+}
+
+interface List {
+  readonly text: string;
+  readonly source: string;
+}
+
+/** An allow list refuses the rest; a deny list alone permits the rest; both together refuse what is denied and what is not
+ * allowed. Beside statements or files (`hasMore`) the lists leave the default to those, unless `refusal` says it. */
+function policyOfLists(
+  allow: readonly List[],
+  deny: readonly List[],
+  refusal: Action | undefined,
+  hasMore: boolean,
+): Policy {
+  const statement = (list: List, action: Action): Statement => ({
+    action,
+    calls: parseCalls(list.text, list.source),
+    origin: { source: list.source },
+  });
+  const statements = [
+    ...deny.map((list) => statement(list, refusal ?? { kind: 'kill' })),
+    ...allow.map((list) => statement(list, { kind: 'allow' })),
+  ];
+  const isDenyList = allow.length === 0 && deny.length > 0 && !hasMore;
+  const rest: Action | undefined = isDenyList ? { kind: 'allow' } : refusal;
+  return { ...emptyPolicy, statements, ...(rest === undefined ? {} : { default: rest }) };
+}
+
+/** As the language has it, with `errno:NAME` for `errno NAME`, and EPERM if no name is given. */
+export function readAction(text: string, source: string): Action {
+  const words = text.trim().replace(/^(errno|trace)\s*:\s*/i, (_, kind: string) => `${kind} `);
+  if (words === 'errno') return { kind: 'errno', errno: 'EPERM' };
+  return parseAction(words, source);
+}
+
+function environmentAction(text: string): Action {
+  const known = ['log', 'kill', 'kill-thread', 'trap'];
+  if (known.includes(text) || /^errno(:.*)?$/.test(text)) return readAction(text, DEFAULT_VARIABLE);
+  throw new UsageError(`${DEFAULT_VARIABLE}=${text}: expected one of ${known.join(', ')}, errno, errno:NAME`, {
+    advice: 'set it to one of these, or unset it for kill',
+  });
+}
+
+/** The machine's own ABI. */
+export function nativeAbi(): Abi {
+  const littleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
+  const abi = abiOfNodeArch(process.arch, littleEndian ? 'LE' : 'BE');
+  if (abi === undefined) throw new UsageError(`there is no system call table for ${process.arch} machines`);
+  return abi;
+}
+
+/** The ABIs that a filter on this machine serves: those of --abi or of the policy that this kernel has, the native one
+ * first; without a list the native one alone. */
+export function servedHere(words: PolicyWords, policy: Policy): readonly Abi[] {
+  const native = nativeAbi();
+  const wanted = wantedAbis(words) ?? policy.abis;
+  if (wanted === undefined) return [native];
+  const here = familyOf(native.name).filter((name) => wanted.includes(name));
+  if (here[0] === undefined) {
+    throw new PolicyError(`the policy is for ${wanted.join(', ')}, and this machine runs ${familyOf(native.name).join(', ')}`, {
+      advice: `add ${native.name} with --abi or in the policy's abi line`,
+    });
+  }
+  return here.map((name) => abis[name]);
+}
+
+/** The ABIs to look at when nothing is run: any of the tables. */
+export function servedAnywhere(words: PolicyWords, policy: Policy): readonly Abi[] {
+  const wanted = wantedAbis(words) ?? policy.abis;
+  return wanted === undefined || wanted.length === 0 ? [nativeAbi()] : wanted.map((name) => abis[name]);
+}
+
+/** The names in --abi, each once; undefined if it is not given. */
+export function wantedAbis(words: PolicyWords): readonly AbiName[] | undefined {
+  if (words.abi === undefined) return undefined;
+  const names = words.abi.flatMap((list) => list.split(/[,:]/).map((name) => name.trim()));
+  return [...new Set(names)].map((name) => {
+    if (name === 'native') return nativeAbi().name;
+    if (isAbiName(name)) return name;
+    const [close] = nearest(name, abiNames, 1);
+    throw new UsageError(`--abi ${name}: there is no such ABI`, {
+      advice: close === undefined ? `the ABIs are ${abiNames.join(', ')}` : `did you mean ${close}?`,
+    });
+  });
+}
