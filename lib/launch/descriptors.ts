@@ -6,8 +6,8 @@
 //    as long as there is no gap: uv_disable_stdio_inheritance. Bash's process substitution at 63 is never marked.)
 //  - The kernel gives out the lowest free number, and the first thing that Node opens is the event poll of its first loop.
 //    So whatever lies below that is inherited, of whatever kind: a jobserver's pipe, LISTEN_FDS, an event poll.
-//  - Above it, Node's own are event polls, event descriptors, io_uring, /dev/null opened for reading, and pipes that have
-//    both ends here and do not block. Everything else (files, sockets, one end of a pipe) is inherited: `9>lock`.
+//  - Above it, Node's own are event polls, event descriptors, io_uring, and pipes that have both ends here and do not block.
+//    Everything else (files, sockets, one end of a pipe) is inherited: `9>lock`.
 //  - What is left is an inherited one of such a kind above the first event poll: the caller left a gap, as cargo does for its
 //    jobserver's pipe. The parent then has it too: the same pipe at any number, or the same kind at the same number and
 //    not close-on-exec. Node's own cannot be there, because they were made after the fork.
@@ -22,7 +22,7 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 /** One open descriptor, as /proc/PID/fd and /proc/PID/fdinfo show it (proc_pid_fd(5)). */
 export interface Descriptor {
   readonly fd: number;
-  /** `pipe:[123]`, `anon_inode:[eventpoll]`, `/dev/null`. */
+  /** `pipe:[123]`, `anon_inode:[eventpoll]`, `/dev/null` … */
   readonly target: string;
   /** Open flags with O_CLOEXEC. */
   readonly flags: number;
@@ -63,7 +63,6 @@ export function inherited(
 }
 
 function looksOwn(one: Descriptor, all: readonly Descriptor[]): boolean {
-  if (one.target === '/dev/null') return (one.flags & O_ACCMODE) === O_RDONLY;
   if (isPipe(one)) return all.some((other) => other.fd !== one.fd && other.target === one.target);
   return ownKinds.has(one.target);
 }

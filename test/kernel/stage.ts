@@ -1,0 +1,82 @@
+// A folder that every user can read, with what the kernel tests start: C programs compiled on demand, and a copy of the
+// faces (a checkout may lie where nobody but its owner can look). Removed when the test process ends.
+
+import { spawnSync } from 'node:child_process';
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { buildSync } from 'esbuild';
+
+export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+
+export const stage = mkdtempSync(join(tmpdir(), 'sandbox-run-test-'));
+chmodSync(stage, 0o755);
+process.on('exit', () => rmSync(stage, { recursive: true, force: true }));
+
+/** How a program is linked. i386 needs gcc-multilib. */
+export const linkings = {
+  'dynamic PIE': ['-fPIE', '-pie'],
+  'dynamic non-PIE': ['-fno-pie', '-no-pie'],
+  static: ['-fno-pie', '-static'],
+  'static PIE': ['-fPIE', '-static-pie'],
+  i386: ['-m32'],
+} as const;
+export type Linking = keyof typeof linkings;
+
+const built = new Map<string, string>();
+
+/** Path of test/kernel/programs/NAME.c, compiled. Throws with the compiler's words. */
+export function program(name: string, linking: Linking = 'dynamic PIE', ...more: string[]): string {
+  const key = [name, linking, ...more].join(' ');
+  const known = built.get(key);
+  if (known !== undefined) return known;
+  const output = join(stage, `${name}-${built.size}`);
+  const source = join(root, 'test', 'kernel', 'programs', `${name}.c`);
+  const options = ['-O1', '-Wall', '-Wextra', '-Werror', '-pthread', ...linkings[linking], ...more];
+  const result = spawnSync('gcc', [...options, source, '-o', output], { encoding: 'utf8' });
+  if (result.status !== 0) {
+    const hint = linking === 'i386' ? '; i386 programs need Debian package gcc-multilib' : '';
+    throw new Error(`gcc could not build ${name} (${linking})${hint}: ${result.error ?? result.stderr}`);
+  }
+  built.set(key, output);
+  return output;
+}
+
+let files = 0;
+
+/** A new file with that text, readable by everybody. Its path. */
+export function file(text: string | Uint8Array, name = `file-${files++}`, mode = 0o644): string {
+  const path = join(stage, name);
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, text);
+  chmodSync(path, mode);
+  return path;
+}
+
+let entry: string | undefined;
+
+/** test/kernel/entry.ts as one file with the addon where it looks for it. */
+export function stagedEntry(): string {
+  if (entry !== undefined) return entry;
+  const folder = join(stage, 'entry');
+  stageAddon(folder);
+  const output = join(folder, 'entry.cjs');
+  buildSync({
+    entryPoints: [join(root, 'test', 'kernel', 'entry.ts')],
+    outfile: output,
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    logOverride: { 'empty-import-meta': 'silent' },
+  });
+  entry = output;
+  return output;
+}
+
+/** package.json and the addon, as lib/native.ts expects them. */
+export function stageAddon(folder: string): void {
+  mkdirSync(join(folder, 'build', 'Release'), { recursive: true });
+  for (const name of ['package.json', 'build/Release/sandbox_run.node'])
+    copyFileSync(join(root, name), join(folder, name));
+}
