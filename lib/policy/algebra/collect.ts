@@ -54,13 +54,21 @@ export function hasTies(rules: readonly Rule[]): boolean {
   return false;
 }
 
+interface Group {
+  readonly action: Action;
+  readonly isConditional: boolean;
+  readonly origins: Origin[];
+  readonly calls: Call[];
+}
+
 /** Statements for all calls. Rules whose order counts get statements of their own, in that order. */
 export function statementsOf(sayings: readonly Saying[]): readonly Statement[] {
-  const plain = new Map<string, { action: Action; origins: Origin[]; calls: Call[] }>();
+  const plain = new Map<string, Group>();
   const ordered: Statement[] = [];
   const add = (call: Single, rule: Rule) => {
-    const key = [actionText(rule.action), rule.origin?.source, rule.when === true].join(' ');
-    const group = plain.get(key) ?? { action: rule.action, origins: [], calls: [] };
+    const isConditional = rule.when !== true;
+    const key = [actionText(rule.action), rule.origin?.source, isConditional].join(' ');
+    const group = plain.get(key) ?? { action: rule.action, isConditional, origins: [], calls: [] };
     plain.set(key, group);
     group.calls.push(callOf(call, rule.when));
     if (rule.origin !== undefined) group.origins.push(rule.origin);
@@ -72,9 +80,9 @@ export function statementsOf(sayings: readonly Saying[]): readonly Statement[] {
         ordered.push({ action, calls: [callOf(call, when)], ...(origin !== undefined && { origin }) });
       }
   }
-  const grouped = [...plain.values()].map(
-    ({ action, origins, calls }): Statement => ({ action, calls, ...commonOrigin(origins) }),
-  );
+  const grouped = [...plain.values()]
+    .sort(byReading)
+    .map(({ action, origins, calls }): Statement => ({ action, calls, ...commonOrigin(origins) }));
   return [...grouped, ...ordered];
 }
 
@@ -87,6 +95,16 @@ export function defaultsOf(sayings: readonly Saying[]): readonly Statement[] {
     group.calls.push({ target: call });
   }
   return [...groups.values()];
+}
+
+/** What is allowed first, what is refused hardest last; whole calls before those under conditions. */
+function byReading(a: Group, b: Group): number {
+  const actions = rank(b.action) - rank(a.action) || compareText(actionText(a.action), actionText(b.action));
+  return actions || Number(a.isConditional) - Number(b.isConditional);
+}
+
+function compareText(a: string, b: string): number {
+  return a === b ? 0 : a < b ? -1 : 1;
 }
 
 function callOf(target: Single, when: Truth): Call {

@@ -10,7 +10,7 @@ import type { AbiName } from '../../linux/abi.ts';
 import { syscallNames } from '../../linux/syscalls.ts';
 import { rank, sameAction, stricter } from '../action.ts';
 import { type Action, defaultOf, foreignOf, type Policy, unknownOf } from '../model.ts';
-import { defaultsOf, hasTies, type Saying, simplified, statementsOf, united } from './collect.ts';
+import { defaultsOf, type Saying, simplified, statementsOf, united } from './collect.ts';
 import { older } from './merge.ts';
 import { and, keyOf, not, or } from './truth.ts';
 import {
@@ -37,7 +37,7 @@ export function intersect(a: Policy, b: Policy, options: AlgebraOptions = {}): P
   const head = headOf(a, b, kernel);
   const viewR = viewOf(head, scope);
   const sayings: Saying[] = [];
-  for (const call of callsOf([...viewA.mentioned, ...viewB.mentioned])) {
+  for (const call of callsOf(a, b, [...viewA.mentioned, ...viewB.mentioned])) {
     const found = positionsOf(call, scope).map((beyond) =>
       intersectCall(call, viewA.say(call, beyond), viewB.say(call, beyond), viewR.say(call, beyond).base),
     );
@@ -46,10 +46,12 @@ export function intersect(a: Policy, b: Policy, options: AlgebraOptions = {}): P
   return { ...head, statements: statementsOf(sayings), defaults: defaultsOf(sayings) };
 }
 
-/** All names, and the numbers among the calls that are mentioned. */
-export function callsOf(mentioned: readonly Single[]): readonly Single[] {
+/** The calls that something may have to be said about: those that are mentioned. Where the policies were written against
+ * different kernels, also all others, since a call may be unknown to one of them only. */
+export function callsOf(a: Policy, b: Policy, mentioned: readonly Single[]): readonly Single[] {
   const calls = new Map<string, Single>();
-  for (const name of syscallNames()) calls.set(name, { kind: 'name', name });
+  const names = a.kernel === b.kernel ? [] : syscallNames();
+  for (const name of names) calls.set(name, { kind: 'name', name });
   for (const call of mentioned) calls.set(keyOfCall(call), call);
   return [...calls.values()];
 }
@@ -107,8 +109,8 @@ function oneSide(own: Say, other: Say, base: Action, asTheyAre: number): { rules
   const any = or(...other.rules.map((rule) => rule.when));
   const isStrict = (rule: Rule) => rank(rule.action) <= asTheyAre;
   const loose = own.rules.filter((rule) => !isStrict(rule));
-  // Uniting rules changes their order, which is no matter unless two of them tie.
-  const ordered = hasTies(own.rules) ? own.rules : [...own.rules.filter(isStrict), ...united(loose)];
+  // This changes the order of rules of different strictness only, which is no matter.
+  const ordered = [...own.rules.filter(isStrict), ...united(loose)];
   const rules = ordered.map((rule) => (isStrict(rule) ? rule : { ...rule, when: and(rule.when, any) }));
   if (loose.length === 0 || sameAction(other.base, base)) return { rules, rest: [] };
   const when = and(or(...loose.map((rule) => rule.when)), not(any));

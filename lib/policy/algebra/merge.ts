@@ -75,12 +75,17 @@ function membersBetween(call: Call, after: string, upTo: string): readonly Call[
   const except = call.except ?? [];
   const members = (groupMembers(call.target.name) ?? []).filter(
     (name) =>
-      isNewerThan(name, after) && !isNewerThan(name, upTo) && !except.some((target) => includes(target, name)),
+      isNewerThan(name, after) &&
+      !isNewerThan(name, upTo) &&
+      !except.some((target) => includes(target, name)),
   );
   if (members.length > 0 && except.some((target) => target.kind === 'number')) {
-    throw new PolicyError(`the policies are for kernels ${after} and ${upTo}, and one excepts a number from a group`, {
-      advice: 'except the call by its name',
-    });
+    throw new PolicyError(
+      `the policies are for kernels ${after} and ${upTo}, and one excepts a number from a group`,
+      {
+        advice: 'except the call by its name',
+      },
+    );
   }
   return members.map((name) => ({ target: { kind: 'name', name } }));
 }

@@ -29,7 +29,7 @@ export function subtract(a: Policy, b: Policy, options: AlgebraOptions = {}): Po
   const head = headOf(a, b, refusal);
   const viewR = viewOf(head, scope);
   const sayings: Saying[] = [];
-  for (const call of callsOf([...viewA.mentioned, ...viewB.mentioned])) {
+  for (const call of callsOf(a, b, [...viewA.mentioned, ...viewB.mentioned])) {
     const found = positionsOf(call, scope).map((beyond) => {
       const base = viewR.say(call, beyond).base;
       return subtractCall(call, viewA.say(call, beyond), viewB.say(call, beyond), base, refusal);
