@@ -7,12 +7,11 @@
 
 import type { Abi } from './abi.ts';
 
-/** The row of a name in a table whose rows each start a line: what stands behind the name. */
+/** The row of a name in a table that begins and ends with a line break: what stands behind the name. */
 export function findRow(table: string, name: string): string | undefined {
-  const at = table.startsWith(`${name} `) ? 0 : table.indexOf(`\n${name} `) + 1;
-  if (at === 0 && !table.startsWith(`${name} `)) return undefined;
-  const end = table.indexOf('\n', at);
-  return table.slice(at + name.length + 1, end < 0 ? table.length : end);
+  const start = `\n${name} `;
+  const at = table.indexOf(start);
+  return at < 0 ? undefined : table.slice(at + start.length, table.indexOf('\n', at + 1));
 }
 
 /** The number in a row's cells for one ABI, as text; undefined where that ABI has none. */

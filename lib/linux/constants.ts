@@ -40,6 +40,9 @@ const tables = [
   ioctlConstants,
 ];
 
+const LOOKUPS_BEFORE_INDEX = 50;
+let lookups = 0;
+let index: ReadonlyMap<string, string> | undefined;
 const families = new Map<string, Family>();
 const valued = new Map<string, readonly Constant[]>();
 
@@ -48,7 +51,7 @@ export function constantValue(name: string, abi: Abi): bigint | undefined {
   const cells = cellsOf(name);
   if (cells !== undefined) {
     const cell = cellFor(cells, abi);
-    return cell === undefined ? undefined : valueOf(cell);
+    return cell === undefined ? undefined : cellValue(cell);
   }
   const number = signalNumber(name, abi) ?? errnoNumber(name, abi);
   return number === undefined ? undefined : BigInt(number);
@@ -61,12 +64,8 @@ export function isConstantName(name: string): boolean {
 
 /** Every name, for completion and for finding the nearest one. */
 export function constantNames(): readonly string[] {
-  const names = new Set<string>();
-  for (const table of tables) {
-    for (const line of table.split('\n')) {
-      if (line !== '' && !line.startsWith('#')) names.add(line.slice(0, line.indexOf(' ')));
-    }
-  }
+  index ??= readAll();
+  const names = new Set<string>(index.keys());
   for (const abi of [abis.x86_64, abis.mips64]) for (const name of signalNames(abi)) names.add(name);
   for (const name of errnoNames()) names.add(name);
   return [...names];
@@ -100,7 +99,7 @@ export function nameConstant(family: string, value: bigint, abi: Abi): string | 
 
 /**
  * A value of a family in C's words: `O_RDWR|O_CLOEXEC`, what has no name in hex at the end (`O_RDONLY|0x40000000`), `0` for an
- * empty set. The value is taken as unsigned; negative ones as 32 bits where that is enough.
+ * empty set, permissions of files in octal. The value is taken as unsigned; negative ones as 32 bits where that is enough.
  */
 export function nameFlags(family: string, value: bigint, abi: Abi): string {
   const found = familyOf(family);
@@ -126,17 +125,31 @@ export function nameFlags(family: string, value: bigint, abi: Abi): string {
     rest &= ~one.bits;
   }
   parts.push(...named.sort((a, b) => a.at - b.at).map((one) => one.name));
-  if (rest !== 0n) parts.push(hex(rest));
+  if (rest !== 0n) parts.push(family === 'file-mode' ? `0${rest.toString(8)}` : hex(rest));
   if (parts.length > 0) return parts.join('|');
   return flags.find((one) => one.value === 0n)?.name ?? '0';
 }
 
+/** Few look-ups search the text; a policy that names many constants gets them all in a map. */
 function cellsOf(name: string): string | undefined {
+  if (index === undefined && ++lookups > LOOKUPS_BEFORE_INDEX) index = readAll();
+  if (index !== undefined) return index.get(name);
   for (const table of tables) {
     const cells = findRow(table, name);
     if (cells !== undefined) return cells;
   }
   return undefined;
+}
+
+function readAll(): ReadonlyMap<string, string> {
+  const rows = new Map<string, string>();
+  for (const table of tables) {
+    for (const line of table.split('\n')) {
+      const space = line.indexOf(' ');
+      if (space > 0) rows.set(line.slice(0, space), line.slice(space + 1));
+    }
+  }
+  return rows;
 }
 
 function valuesOf(names: readonly string[], abi: Abi): readonly Constant[] {
@@ -173,7 +186,7 @@ function familyOf(name: string): Family | undefined {
   return family;
 }
 
-function valueOf(cell: string): bigint {
+function cellValue(cell: string): bigint {
   return cell.startsWith('-') ? -BigInt(cell.slice(1)) : BigInt(cell);
 }
 

@@ -19,6 +19,10 @@ const ownGroups = `\
 @exec: execve execveat
 `;
 
+/** Names in systemd's sets that no architecture of ours has as a call: they are left out. llseek and
+ * fstatat are other architectures' names of _llseek and newfstatat, newfstat is the kernel's inner name of fstat. */
+const notCalls = new Set(['fstatat', 'llseek', 'newfstat']);
+
 export interface Group {
   /** With its @. */
   readonly name: string;
@@ -49,6 +53,7 @@ export function groupMembers(name: string): readonly string[] | undefined {
   if (found === undefined) return undefined;
   const members = new Set<string>();
   for (const member of found.members) {
+    if (notCalls.has(member)) continue;
     for (const call of member.startsWith('@') ? (groupMembers(member) ?? []) : [member]) members.add(call);
   }
   const result = [...members];
