@@ -58,12 +58,12 @@ export function prove(programs: readonly op.Program[], specification: Specificat
   let states: State[] = [
     { accumulator: { number: 0 }, region: new Map(), passed: 0, failed: false, answer: ALLOW },
   ];
-  for (const program of programs) {
-    const problem = refusal(program);
-    if (problem !== undefined) throw new ProofError(problem);
-    states = walk(program, states, specification.bigEndian, budget);
-  }
   try {
+    for (const program of programs) {
+      const problem = refusal(program);
+      if (problem !== undefined) throw new ProofError(problem);
+      states = walk(program, states, specification.bigEndian, budget);
+    }
     for (const state of states) check(state, specification, budget);
   } catch (error) {
     if (error instanceof RangeError) throw new ProofError(`the proof gave up: ${error.message}`);

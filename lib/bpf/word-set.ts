@@ -55,27 +55,38 @@ export function keyOf(set: WordSet): string {
 /** How many steps a question about one word may take before it counts as unanswerable. */
 const EMPTINESS_BUDGET = 100_000;
 
-/** Whether no word fulfils all constraints. Exact: fixes the word's bits from the top and drops a branch as soon as a
- * constraint cannot be met below it. Throws RangeError if that takes unreasonably long (hostile sets of masks). */
+type Constraint = readonly [mask: number, intervals: Intervals];
+
+/** Whether no word fulfils all constraints. Exact: fixes the word's bits from the top, drops a branch as soon as a
+ * constraint cannot be met below it, and does not enter the same situation twice: two prefixes that look alike under the
+ * masks of all open constraints have the same words below them. Throws RangeError if that takes unreasonably long
+ * (hostile sets of masks). */
 export function isEmpty(set: WordSet): boolean {
   const constraints = [...set].filter(([, intervals]) => !covers(intervals, 0, MAX_WORD));
   if (constraints.length === 0) return false;
   if (constraints.length === 1 && constraints[0]![0] === MAX_WORD) return constraints[0]![1].length === 0;
+  const dead = new Set<string>();
   let budget = EMPTINESS_BUDGET;
-  const search = (prefix: number, bit: number, open: readonly (readonly [number, Intervals])[]): boolean => {
+  const search = (prefix: number, bit: number, open: readonly Constraint[]): boolean => {
     if (--budget < 0) throw new RangeError('too many masks on one word');
-    const free = bit === 0 ? 0 : bit === 32 ? MAX_WORD : 2 ** bit - 1;
-    const left: (readonly [number, Intervals])[] = [];
+    const free = bit === 32 ? MAX_WORD : 2 ** bit - 1;
+    const left: Constraint[] = [];
+    let key = `${bit}`;
     for (const constraint of open) {
       const [mask, intervals] = constraint;
       const low = (prefix & mask) >>> 0;
       const high = (low | (mask & free)) >>> 0;
       if (!touches(intervals, low, high)) return false;
-      if (!covers(intervals, low, high)) left.push(constraint);
+      if (covers(intervals, low, high)) continue;
+      left.push(constraint);
+      key += `,${mask}:${low}`;
     }
     if (left.length === 0) return true;
+    if (dead.has(key)) return false;
     const next = bit - 1;
-    return search(prefix, next, left) || search((prefix | (2 ** next)) >>> 0, next, left);
+    if (search(prefix, next, left) || search((prefix | (2 ** next)) >>> 0, next, left)) return true;
+    dead.add(key);
+    return false;
   };
   return !search(0, 32, constraints);
 }
