@@ -10,10 +10,10 @@ import { LaunchError } from '../errors.ts';
  * Throws LaunchError (125) where the words do not match, or cannot be known without loss. */
 export function rawWords(
   words: readonly string[],
-  commandLine: Uint8Array | undefined = readCommandLine(),
+  commandLine: Uint8Array | null = readCommandLine(),
 ): Buffer[] {
   if (words.length === 0) return [];
-  if (commandLine === undefined) {
+  if (commandLine === null) {
     const lost = words.find((word) => word.includes('\ufffd'));
     if (lost === undefined) return words.map((word) => Buffer.from(word));
     throw new LaunchError(
@@ -33,12 +33,12 @@ export function rawWords(
   return raw;
 }
 
-function readCommandLine(): Uint8Array | undefined {
+function readCommandLine(): Uint8Array | null {
   try {
     const bytes = readFileSync('/proc/self/cmdline');
-    return bytes.length === 0 ? undefined : bytes;
+    return bytes.length === 0 ? null : bytes;
   } catch {
-    return undefined;
+    return null;
   }
 }
 

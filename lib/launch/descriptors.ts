@@ -75,7 +75,7 @@ function isHeld(one: Descriptor, parent: readonly Descriptor[]): boolean {
   );
 }
 
-/** The highest event poll whose next pipe, upwards, is a blocking pair, with that pair. None: then nothing is Node's. */
+/** The highest event poll whose next pipe, upwards, blocks and has both ends above it. None: then nothing is Node's. */
 function firstLoop(
   candidates: readonly Descriptor[],
 ): { readonly eventPoll: number; readonly lockPipe: string } | undefined {
@@ -84,7 +84,9 @@ function firstLoop(
       if (one.target !== EVENT_POLL) return [];
       const rest = candidates.slice(index + 1);
       const next = rest.findIndex((other) => isPipe(other) || other.target === EVENT_POLL);
-      const [read, write] = [rest[next], rest[next + 1]];
+      const read = rest[next];
+      // Not always the next number: an inherited one may stand between the two.
+      const write = rest.slice(next + 1).find((other) => other.target === read?.target);
       if (read === undefined || write === undefined || !isLockPipe(read, write)) return [];
       return [{ eventPoll: one.fd, lockPipe: read.target }];
     })

@@ -1,5 +1,6 @@
 // The registers as exec left them, without a C library: nothing has run before _start. Writes those that can carry
 // the launch's cookie, in hex, one line; the test knows a run that wrote nothing from one that wrote zeros.
+// With EXEC_AGAIN it then tries an exec of its own, the registers being as they are.
 
 #if defined(__x86_64__)
 __asm__(
@@ -9,7 +10,7 @@ __asm__(
     "  mov %r9, %rdx\n"
     "  and $-16, %rsp\n"
     "  call report\n");
-enum { WRITE = 1, EXIT_GROUP = 231 };
+enum { WRITE = 1, EXECVE = 59, EXIT_GROUP = 231 };
 static long call(long number, long a, long b, long c) {
   long result;
   __asm__ volatile("syscall" : "=a"(result) : "0"(number), "D"(a), "S"(b), "d"(c) : "rcx", "r11", "memory");
@@ -22,7 +23,7 @@ __asm__(
     "  mov x1, x4\n"
     "  mov x2, x5\n"
     "  bl report\n");
-enum { WRITE = 64, EXIT_GROUP = 94 };
+enum { WRITE = 64, EXECVE = 221, EXIT_GROUP = 94 };
 static long call(long number, long a, long b, long c) {
   register long x8 __asm__("x8") = number;
   register long x0 __asm__("x0") = a;
@@ -44,5 +45,8 @@ __attribute__((used)) void report(unsigned long a, unsigned long b, unsigned lon
     text[length++] = i < 2 ? ' ' : '\n';
   }
   call(WRITE, 1, (long)text, length);
+#ifdef EXEC_AGAIN
+  call(EXECVE, (long)"/bin/true", 0, 0);
+#endif
   for (;;) call(EXIT_GROUP, 0, 0, 0);
 }
