@@ -36,8 +36,8 @@ export function checkArgument(target: Target, argument: string): Complaint | und
       advice: 'the arguments of a number are arg0 … arg5',
     };
   }
+  for (const _ of formsOf(target, { argument })) return undefined;
   const names = parameterNames(target.name);
-  if (names.includes(argument)) return undefined;
   const known =
     names.length === 0 ? 'use arg0 … arg5' : `it has ${names.join(', ')}; arg0 … arg5 serve as well`;
   return {
@@ -100,19 +100,46 @@ export function isZero(value: Value): boolean {
   return value.kind === 'number' && value.number === 0n;
 }
 
-/** The argument as each ABI that has the call sees it. */
-function* formsOf(target: Target, operand: Operand): Generator<Form> {
+/** What was found so far about an argument, and the search for more. */
+interface Search {
+  readonly found: Form[];
+  readonly more: Generator<Form, void>;
+}
+
+const searches = new Map<string, Search>();
+
+/** The argument as each ABI that has the call sees it. Searched as far as it is asked for, and once: policies have many
+ * rules on few arguments, and a start under a short policy must not read the tables of ten architectures. */
+function* formsOf(target: Target, { argument, bits }: Operand): Generator<Form, void> {
+  const key = target.kind === 'name' ? `${target.name} ${argument}` : argument;
+  let search = searches.get(key);
+  if (search === undefined) {
+    search = { found: [], more: searchForms(target, argument) };
+    searches.set(key, search);
+  }
+  for (let index = 0; ; index++) {
+    if (index === search.found.length) {
+      const next = search.more.next();
+      if (next.done === true) return;
+      search.found.push(next.value);
+    }
+    const form = search.found[index]!;
+    yield bits === undefined ? form : { abi: form.abi, bits, signed: false, pointer: false };
+  }
+}
+
+function* searchForms(target: Target, argument: string): Generator<Form, void> {
+  const positional = /^arg([0-5])$/.exec(argument);
   for (const abi of Object.values(abis)) {
     if (target.kind === 'name' && syscallNumber(abi, target.name) === undefined) continue;
     const parameters = target.kind === 'name' ? parametersOf(target.name, abi) : undefined;
-    const positional = /^arg([0-5])$/.exec(operand.argument);
     const index =
       positional === null
-        ? (parameters ?? []).findIndex((one) => one.names.includes(operand.argument))
+        ? (parameters ?? []).findIndex((one) => one.names.includes(argument))
         : Number(positional[1]);
     if (index < 0) continue;
-    if (operand.bits !== undefined) yield { abi, bits: operand.bits, signed: false, pointer: false };
-    else yield { abi, ...(parameters?.[index] ?? { bits: 64, signed: false, pointer: false }) };
+    const { bits, signed, pointer } = parameters?.[index] ?? { bits: 64, signed: false, pointer: false };
+    yield { abi, bits, signed, pointer };
   }
 }
 

@@ -14,7 +14,7 @@ import {
 } from './check.ts';
 import { describe, type Lexer, type Token } from './lexer.ts';
 import { errorAt, placeAt } from './source.ts';
-import { checkDepth, readValue } from './values.ts';
+import { checkDepth, flattened, readValue } from './values.ts';
 
 /** What is being read: the text, and the call whose arguments are meant. */
 interface Context {
@@ -40,7 +40,7 @@ function readJoined(context: Context, symbol: string, kind: 'and' | 'or', part: 
   const parts = [part()];
   while (context.lexer.take(symbol) !== undefined) parts.push(part());
   if (parts.length === 1) return parts[0]!;
-  return { kind, of: parts.flatMap((one) => (one.kind === kind ? one.of : [one])) };
+  return { kind, of: flattened(parts, (one) => (one.kind === kind ? one.of : undefined)) };
 }
 
 function readUnary(context: Context, depth: number): Condition {

@@ -45,7 +45,8 @@ const WORD = /[A-Za-z_][A-Za-z0-9_]*(?:-[A-Za-z0-9_]+)*/y;
 const NUMBER = /[0-9][A-Za-z0-9_]*/y;
 const GROUP = /@[A-Za-z0-9_-]*/y;
 const CALL_NUMBER = /#[0-9][A-Za-z0-9_]*/y;
-const BLANKS = /[ \t\r\f\v\ufeff]+/y;
+/** Blank, tab, vertical tab, form feed, carriage return, byte order mark. */
+const BLANKS: readonly number[] = [0x20, 0x09, 0x0b, 0x0c, 0x0d, 0xfeff];
 const TO_LINE_END = /[^\n]*/y;
 const CONTINUATION = /\\[ \t\r]*(?:\n|$)/y;
 
@@ -118,7 +119,7 @@ export class Lexer {
   /** Takes characters up to a blank, a comment or the line's end, or what stands between double quotes. */
   nextRaw(): Token {
     this.forget();
-    this.skip(BLANKS);
+    this.skipBlanks();
     const { text } = this.source;
     const start = this.position;
     const pattern = text[start] === '"' ? /"([^"\n]*)"/y : /([^\s#"]*)/y;
@@ -146,7 +147,7 @@ export class Lexer {
   private scan(hash: Hash): Token {
     const { text } = this.source;
     for (;;) {
-      this.skip(BLANKS);
+      this.skipBlanks();
       const start = this.position;
       const first = text[start];
       if (first === undefined) return { kind: 'end', text: '', start, end: start };
@@ -190,6 +191,10 @@ export class Lexer {
   private stray(start: number): Token {
     const text = String.fromCodePoint(this.source.text.codePointAt(start)!);
     return { kind: 'stray', text, start, end: start + text.length };
+  }
+
+  private skipBlanks(): void {
+    while (BLANKS.includes(this.source.text.charCodeAt(this.position))) this.position++;
   }
 
   /** Moves over what the pattern matches here; returns its length. */

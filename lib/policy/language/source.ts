@@ -29,8 +29,9 @@ export function placeAt(source: Source, offset: number): Place {
   const start = starts[low]!;
   const next = starts[low + 1];
   const end = next === undefined ? source.text.length : next - 1;
-  const cut = shorten(source.text, start, end, offset);
-  return { file: source.name, line: low + 1, column: offset - start + 1, ...cut };
+  const { text, caret } = shorten(source.text, start, end, offset);
+  const place = { file: source.name, line: low + 1, column: offset - start + 1, text };
+  return caret === undefined ? place : { ...place, caret };
 }
 
 /** An error at an offset into the text. */
@@ -64,9 +65,12 @@ function isLowSurrogate(unit: number): boolean {
   return unit >= 0xdc00 && unit <= 0xdfff;
 }
 
+const PRINTABLE = /^[ -~]*$/;
+
 /** The text with each control character and each character that turns the writing direction made visible, unit by
  * unit, so that columns stay what they were. */
 export function plain(text: string): string {
+  if (PRINTABLE.test(text)) return text;
   return text
     .replaceAll(/[\t\r]/g, ' ')
     .replaceAll(/[\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069\u2028\u2029]/gu, '\ufffd');

@@ -18,7 +18,23 @@ export function readValue(lexer: Lexer, depth = 0): Value {
   if (lexer.peek().text !== '|') return first;
   const parts = [first];
   while (lexer.take('|') !== undefined) parts.push(readFactor(lexer, depth));
-  return { kind: 'or', of: parts.flatMap((part) => (part.kind === 'or' ? part.of : [part])) };
+  return { kind: 'or', of: flattened(parts, (part) => (part.kind === 'or' ? part.of : undefined)) };
+}
+
+/** Parts with the parts of those among them that are lists of the same kind. Each list is moved in time of its own length,
+ * so that brackets in brackets do not add up to more. */
+export function flattened<T>(
+  parts: readonly T[],
+  listOf: (part: T) => readonly T[] | undefined,
+): readonly T[] {
+  let all: T[] = [];
+  for (const part of parts) {
+    const list = listOf(part);
+    if (list === undefined) all.push(part);
+    else if (list.length > all.length) all = all.concat(list);
+    else for (const one of list) all.push(one);
+  }
+  return all;
 }
 
 function readFactor(lexer: Lexer, depth: number): Value {
