@@ -6,28 +6,30 @@
 
 #include "syscall.h"
 
-// What execve(2) can answer after the path has been found and seen to be an executable file, and what to do then.
+// What execve(2) can answer after the path has been found and seen to be an executable file, and what to do then. Laid
+// out as lib/cli prints every error: what was wrong on the first line, what to do on the second.
 static const struct {
   int error;
   const char *text;
 } reasons[] = {
-    {ENOENT, "the interpreter or loader that it names does not exist (ENOENT); install it or correct the #! line"},
+    {ENOENT, "its interpreter or loader does not exist (ENOENT)\n  install it, or correct the #! line"},
     {ENOEXEC,
-     "neither a program for this machine nor a script with a #! line (ENOEXEC); start a plain script with its shell"},
-    {E2BIG, "the arguments and the environment are too long (E2BIG); shorten them"},
-    {EACCES, "permission denied (EACCES); it and its interpreter need execute permission and a file system without noexec"},
-    {EPERM, "not permitted (EPERM); the file system, a security module or an outer sandbox forbids it"},
-    {ENOSYS, "exec is not to be had here (ENOSYS); an outer sandbox forbids it"},
-    {ETXTBSY, "the file is open for writing (ETXTBSY); close it and try again"},
-    {ELOOP, "too many levels of interpreters or symbolic links (ELOOP)"},
-    {ENOMEM, "not enough memory (ENOMEM)"},
-    {EAGAIN, "the limit of processes is exceeded (EAGAIN); see ulimit -u"},
-    {ENFILE, "too many open files in the system (ENFILE)"},
-    {EMFILE, "too many open files (EMFILE); see ulimit -n"},
-    {EISDIR, "its loader is a directory (EISDIR)"},
-    {ELIBBAD, "its loader cannot be used (ELIBBAD); it may be built for another machine"},
-    {EINVAL, "the file is damaged or for another machine (EINVAL)"},
-    {EIO, "the file cannot be read (EIO)"},
+     "neither a program for this machine nor a script with a #! line (ENOEXEC)\n  start a plain script with its shell"},
+    {E2BIG, "the arguments and the environment are too long (E2BIG)\n  shorten them, or raise ulimit -s"},
+    {EACCES,
+     "permission denied (EACCES)\n  it and its interpreter need execute permission and a file system without noexec"},
+    {EPERM, "not permitted (EPERM)\n  the file system, a security module or an outer sandbox forbids it"},
+    {ENOSYS, "there is no exec here (ENOSYS)\n  an outer sandbox has to allow execve"},
+    {ETXTBSY, "the file is open for writing (ETXTBSY)\n  close it and try again"},
+    {ELOOP, "too many levels of interpreters or symbolic links (ELOOP)\n  correct the #! line or the link"},
+    {ENOMEM, "not enough memory (ENOMEM)\n  raise ulimit -v, or end other programs"},
+    {EAGAIN, "the limit of processes is exceeded (EAGAIN)\n  see ulimit -u"},
+    {ENFILE, "too many open files in the system (ENFILE)\n  close some"},
+    {EMFILE, "too many open files (EMFILE)\n  raise ulimit -n"},
+    {EISDIR, "its loader is a directory (EISDIR)\n  the file is damaged"},
+    {ELIBBAD, "its loader cannot be used (ELIBBAD)\n  it may be built for another machine"},
+    {EINVAL, "the file is damaged or for another machine (EINVAL)\n  build or install it anew"},
+    {EIO, "the file cannot be read (EIO)\n  check the file system"},
 };
 
 void sr_append(struct sr_message *message, const char *text) {
@@ -69,6 +71,7 @@ void sr_execute(const struct sr_cookie *cookie, const char *path, char *const *a
   } else {
     sr_append(message, "the kernel refuses to start it, errno ");
     sr_append_number(message, (unsigned long)error);
+    sr_append(message, "\n  see execve(2)");
   }
   sr_append(message, "\n");
   sr_end(cookie, message, error == ENOENT ? 127 : 126);

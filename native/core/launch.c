@@ -42,7 +42,7 @@ struct sr_failure sr_launch_in_place(const struct sr_launch *launch) {
     sr_append_number(launch->message, launch->filter_count);
     sr_append(launch->message, " was refused by the kernel, errno ");
     sr_append_number(launch->message, (unsigned long)-result);
-    sr_append(launch->message, "; the program was not started\n");
+    sr_append(launch->message, "\n  the program was not started; use a shorter policy or fewer nested sandboxes\n");
     sr_end(launch->cookie, launch->message, 125);
   }
   sr_execute(launch->cookie, launch->path, launch->argv, launch->envp, launch->message);

@@ -23,7 +23,7 @@ try {
   const filters = one.length === 1 ? one : compile(policy, { ...options, gates: [...gates, 'seccomp'] });
   launchInPlace({ filters, command: rawWords(words) });
 } catch (error) {
-  const advice = error instanceof SandboxError && error.advice !== undefined ? `; ${error.advice}` : '';
+  const advice = error instanceof SandboxError && error.advice !== undefined ? `\n  ${error.advice}` : '';
   writeSync(2, `sandbox-run: ${error instanceof Error ? error.message : error}${advice}\n`);
   process.exit(error instanceof SandboxError && 'exitStatus' in error ? Number(error.exitStatus) : 125);
 }

@@ -2,7 +2,7 @@
 // know nothing else about it, so that every way of starting has to pass the same ones.
 
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
-import { file, stagedEntry } from './stage.ts';
+import { file, stagedCommand, stagedEntry } from './stage.ts';
 import type { User } from './users.ts';
 
 export interface Face {
@@ -17,7 +17,13 @@ export const inPlace: Face = {
   command: (policyFile, words) => [process.execPath, stagedEntry(), '--policy', policyFile, '--', ...words],
 };
 
-export const faces: readonly Face[] = [inPlace];
+/** The command, as people start it. */
+export const commandLine: Face = {
+  name: 'sandbox-run',
+  command: (policyFile, words) => [process.execPath, stagedCommand(), '--policy', policyFile, '--', ...words],
+};
+
+export const faces: readonly Face[] = [commandLine];
 
 export interface Start {
   /** In the policy language. Absent: the command is run bare, for comparison. */

@@ -54,28 +54,49 @@ export function file(text: string | Uint8Array, name = `file-${files++}`, mode =
   return path;
 }
 
-let entry: string | undefined;
+const staged = new Map<string, string>();
 
-/** test/kernel/entry.ts as one file with the addon where it looks for it. */
+/** test/kernel/entry.ts as one file with the addon where it looks for it. Its path. */
 export function stagedEntry(): string {
-  if (entry !== undefined) return entry;
-  const folder = join(stage, 'entry');
+  return once('entry', (folder) => bundle('test/kernel/entry.ts', join(folder, 'entry.cjs')));
+}
+
+/** The command itself, bundled from the sources as they are now and not from a dist/ that may be older. Its path. */
+export function stagedCommand(): string {
+  return once('command', (folder) => {
+    bundle('lib/cli/start.ts', join(folder, 'dist', 'start.cjs'));
+    mkdirSync(join(folder, 'bin'));
+    copyFileSync(join(root, 'bin', 'sandbox-run.cjs'), join(folder, 'bin', 'sandbox-run.cjs'));
+    return join(folder, 'bin', 'sandbox-run.cjs');
+  });
+}
+
+function once(name: string, make: (folder: string) => string): string {
+  const known = staged.get(name);
+  if (known !== undefined) return known;
+  const folder = join(stage, name);
   stageAddon(folder);
-  const output = join(folder, 'entry.cjs');
+  const path = make(folder);
+  staged.set(name, path);
+  return path;
+}
+
+/** As scripts/build.js does it. */
+function bundle(source: string, outfile: string): string {
   buildSync({
-    entryPoints: [join(root, 'test', 'kernel', 'entry.ts')],
-    outfile: output,
+    entryPoints: [join(root, source)],
+    outfile,
     bundle: true,
     platform: 'node',
     format: 'cjs',
-    logOverride: { 'empty-import-meta': 'silent' },
+    target: 'node20',
+    define: { 'import.meta.url': '""' },
   });
-  entry = output;
-  return output;
+  return outfile;
 }
 
 /** package.json and the addon, as lib/native.ts expects them. */
-export function stageAddon(folder: string): void {
+function stageAddon(folder: string): void {
   mkdirSync(join(folder, 'build', 'Release'), { recursive: true });
   for (const name of ['package.json', 'build/Release/sandbox_run.node'])
     copyFileSync(join(root, name), join(folder, name));
