@@ -286,8 +286,15 @@ export function policies(shape: PolicyShape): fc.Arbitrary<Policy> {
   };
   const requiredKeys: ['statements', 'defaults'] = ['statements', 'defaults'];
   return shape.decorated
-    ? fc.record({ ...parts, ...decoration }, { requiredKeys })
+    ? fc.record({ ...parts, ...decoration }, { requiredKeys }).map(withoutLoneClosing)
     : fc.record(parts, { requiredKeys });
+}
+
+/** Comments of a text that has nothing else stand at its beginning and at its end. */
+function withoutLoneClosing(policy: Policy): Policy {
+  const { statements, defaults, closing: _, ...rest } = policy;
+  const isLone = statements.length + defaults.length + Object.keys(rest).length === 0;
+  return isLone ? { statements, defaults } : policy;
 }
 
 /** Registers that make the conditions above true and false: their numbers, with high halves that may be garbage. */

@@ -96,7 +96,7 @@ describe('lines', () => {
     expect(parse('\n # only a comment\n')).toEqual({
       statements: [],
       defaults: [],
-      closing: ['only a comment'],
+      comments: ['only a comment'],
     });
   });
 

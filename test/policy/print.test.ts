@@ -139,6 +139,14 @@ kill ptrace
     expect(parse(printPolicy(policy)).statements).toHaveLength(1);
   });
 
+  test('a comment at the head stays there, one above a statement stays with it', () => {
+    const text = '# head\n\n# of read\nallow read\n\n# of ptrace\nkill ptrace\n';
+    const policy = parse(text);
+    expect(policy.comments).toEqual(['head']);
+    expect(policy.statements.map((one) => one.comments)).toEqual([['of read'], ['of ptrace']]);
+    expect(printPolicy(policy)).toBe(text);
+  });
+
   test('an empty policy is an empty text', () => {
     expect(printPolicy({ statements: [], defaults: [] })).toBe('');
   });

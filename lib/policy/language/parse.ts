@@ -92,19 +92,27 @@ function parseFile(text: string, reading: Reading): Policy {
   const loose: string[] = [];
   const said = new Map<string, { answer: string; line: number }>();
   let closing: readonly string[] = [];
+  /** Comments that stand above whatever comes next; before the first statement a blank line parts them from it. */
+  const above: string[] = [];
+  let isHead = true;
   while (errors.length < MAX_ERRORS) {
     const start = lexer.peek();
+    const { before } = lexer.takeComments();
     if (start.kind === 'line end') {
       lexer.next();
+      if (before.length === 0 && isHead) loose.push(...above.splice(0));
+      above.push(...before);
       continue;
     }
-    const { inside, before } = lexer.takeComments();
+    above.push(...before);
     if (start.kind === 'end') {
-      closing = [...inside, ...before];
+      if (lines.length === 0 && loose.length === 0) loose.push(...above);
+      else closing = above;
       break;
     }
     try {
-      const { line, loose: more } = readLine(lexer, [...inside, ...before]);
+      const { line, loose: more } = readLine(lexer, above.splice(0));
+      isHead &&= line.kind !== 'statement' && line.kind !== 'call default';
       loose.push(...more);
       checkRepeated(source, start.start, line, said);
       lines.push(line);
