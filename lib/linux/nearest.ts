@@ -7,7 +7,7 @@
 export function nearest(word: string, candidates: Iterable<string>, most = 3): string[] {
   const wanted = word.toLowerCase();
   if (wanted === '') return [];
-  const limit = Math.max(1, Math.floor(wanted.length / 3));
+  const limit = Math.min(3, Math.max(1, Math.floor(wanted.length / 3)));
   const found: { name: string; distance: number }[] = [];
   for (const name of new Set(candidates)) {
     const distance = distanceTo(wanted, name.toLowerCase(), limit);

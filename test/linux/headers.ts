@@ -121,25 +121,49 @@ export function versionOf(set: HeaderSet): readonly [number, number] {
   return [code >> 16, (code >> 8) & 0xff];
 }
 
-/**
- * The values of C expressions (macros or enumerators) after including headers; names that these headers do not know are absent.
- * Enumerators cannot be asked for with #ifdef, so the compiler's complaints tell which names to leave out.
- */
+/** The values of macros and enumerators after including headers; names that these headers do not know are absent. */
 export function valuesOf(set: HeaderSet, includes: string, names: readonly string[]): Map<string, bigint> {
-  let left = [...names];
-  for (let attempt = 0; attempt < 8; attempt++) {
-    const head = includes.split('\n').length;
-    const source = `${includes}\n${left.map((name) => `unsigned long long v_${name} = (unsigned long long)(long long)(${name});`).join('\n')}\n`;
-    const run = runGcc(set, ['-S', '-w', '-o', '-'], source);
-    if (run.status === 0) return readAssembly(run.stdout);
+  return evaluate((flags, source) => runGcc(set, flags, source), includes, names);
+}
+
+/** The same from the C library's headers of this machine. */
+export function libraryValues(includes: string, names: readonly string[]): Map<string, bigint> {
+  const run = (flags: readonly string[], source: string) =>
+    spawnSync('gcc', ['-x', 'c', ...flags, '-'], { input: source, encoding: 'utf8', maxBuffer: 1 << 26 });
+  return evaluate(run, includes, names);
+}
+
+/**
+ * Enumerators cannot be asked for with #ifdef. So only names that the preprocessed headers contain are compiled, and those that the
+ * compiler complains about (a field of that name, a size that it cannot know) are left out.
+ */
+function evaluate(
+  run: (
+    flags: readonly string[],
+    source: string,
+  ) => { status: number | null; stdout: string; stderr: string },
+  includes: string,
+  names: readonly string[],
+): Map<string, bigint> {
+  const text = run(['-E', '-dD'], `${includes}\n`);
+  if (text.status !== 0) throw new Error(text.stderr.slice(0, 2000));
+  const mentioned = new Set(text.stdout.match(/\b\w*[A-Z]\w*\b/g));
+  const head = includes.split('\n').length;
+  let left = names.filter((name) => mentioned.has(name));
+  for (let attempt = 0; attempt < 6; attempt++) {
+    const lines = left.map(
+      (name) => `unsigned long long v_${name} = (unsigned long long)(long long)(${name});`,
+    );
+    const compiled = run(['-S', '-w', '-o', '-'], `${includes}\n${lines.join('\n')}\n`);
+    if (compiled.status === 0) return readAssembly(compiled.stdout);
     const wrong = new Set<number>();
-    for (const [, line] of run.stderr.matchAll(/^<stdin>:(\d+):\d+: error/gm))
+    for (const [, line] of compiled.stderr.matchAll(/^<stdin>:(\d+):\d+: error/gm))
       wrong.add(Number(line) - head - 1);
     const next = left.filter((_, index) => !wrong.has(index));
-    if (next.length === left.length) throw new Error(`${set.abi}: ${run.stderr.slice(0, 2000)}`);
+    if (next.length === left.length) throw new Error(compiled.stderr.slice(0, 2000));
     left = next;
   }
-  throw new Error(`${set.abi}: still errors after leaving out what is not declared`);
+  throw new Error('still errors after leaving out what is not declared');
 }
 
 function readAssembly(text: string): Map<string, bigint> {
@@ -217,6 +241,7 @@ export function loongarch(): HeaderSet {
     );
     writeFileSync(join(directory, 'asm/byteorder.h'), '#include <linux/byteorder/little_endian.h>\n');
     writeFileSync(join(directory, 'asm/sigcontext.h'), '');
+    writeFileSync(join(directory, 'asm/prctl.h'), '');
     writeFileSync(
       join(directory, 'asm/ptrace.h'),
       '#define PTRACE_SYSEMU 0x1f\n#define PTRACE_SYSEMU_SINGLESTEP 0x20\n',
