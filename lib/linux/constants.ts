@@ -53,7 +53,7 @@ export function constantValue(name: string, abi: Abi): bigint | undefined {
     const cell = cellFor(cells, abi);
     return cell === undefined ? undefined : cellValue(cell);
   }
-  const number = signalNumber(name, abi) ?? errnoNumber(name, abi);
+  const number = name.startsWith('SIG') ? signalNumber(name, abi) : errnoNumber(name, abi);
   return number === undefined ? undefined : BigInt(number);
 }
 

@@ -2,6 +2,7 @@
 // udp.h, netlink.h, if_packet.h, net.h, asm/socket.h, as of Linux 6.1 (Debian's headers for each architecture,
 // against which test/linux/constants.test.ts holds them) and later kernels for what is newer. The format is in
 // ../cells.ts.
+// SO_RCVTIMEO, SO_TIMESTAMP and the like are the _OLD ones; a 32-bit C library with 64-bit time uses the _NEW ones under these names.
 
 export const networkConstants = `
 AF_UNSPEC 0
