@@ -2,14 +2,17 @@
 // keeps its own numbers, from IRIX. Source: include/uapi/asm-generic/errno-base.h, errno.h; arch/mips/include/uapi/asm/errno.h.
 
 import { type Abi, abis } from './abi.ts';
-import { type Column, readColumn } from './cells.ts';
+import { type Column, cellFor, findRow, readColumn } from './cells.ts';
 import { errnoAliases, errnoTable } from './data/errnos.ts';
 
 const columns = new Map<string, Column>();
 
 /** The number of an error name on this ABI, 1…4095; undefined for a name that no C library has. */
 export function errnoNumber(name: string, abi: Abi): number | undefined {
-  return columnOf(abi).numbers.get(name);
+  // One look-up searches the text: a policy names two or three errors, and its start should not pay for all.
+  const cells = findRow(`\n${errnoTable}`, findRow(`\n${errnoAliases}`, name) ?? name);
+  const cell = cells === undefined ? undefined : cellFor(cells, abi);
+  return cell === undefined ? undefined : Number(cell);
 }
 
 /** The name of an error number on this ABI; of two names for one number the kernel's own (EAGAIN, not EWOULDBLOCK). */
@@ -23,7 +26,7 @@ export function errnoNames(): readonly string[] {
 }
 
 export function isErrnoName(name: string): boolean {
-  return columnOf(abis.x86_64).numbers.has(name);
+  return errnoNumber(name, abis.x86_64) !== undefined;
 }
 
 function columnOf(abi: Abi): Column {

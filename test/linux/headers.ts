@@ -3,7 +3,7 @@
 // runs), so that neither a cross compiler nor the other architecture's C library is needed.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { AbiName } from '../../lib/linux/abi.ts';
@@ -246,6 +246,23 @@ export function loongarch(): HeaderSet {
       join(directory, 'asm/ptrace.h'),
       '#define PTRACE_SYSEMU 0x1f\n#define PTRACE_SYSEMU_SINGLESTEP 0x20\n',
     );
+    // What linux/kvm.h wants to know of an architecture; no number of ours depends on it
+    const structs = [
+      'kvm_debug_exit_arch',
+      'kvm_sync_regs',
+      'kvm_guest_debug_arch',
+      'kvm_regs',
+      'kvm_sregs',
+      'kvm_fpu',
+    ];
+    writeFileSync(
+      join(directory, 'asm/kvm.h'),
+      `${structs.map((name) => `struct ${name} {};`).join('\n')}\n`,
+    );
+    // Not all of /usr/include: an `asm` there would be this machine's
+    for (const name of ['linux', 'asm-generic']) {
+      symlinkSync(`/usr/include/${name}`, join(directory, name));
+    }
     // arch/loongarch/include/uapi/asm/unistd.h asks for these two
     writeFileSync(
       join(directory, 'asm/unistd.h'),
@@ -255,7 +272,7 @@ export function loongarch(): HeaderSet {
   return {
     abi: 'loongarch64',
     package: 'linux-libc-dev',
-    directories: [directory, '/usr/include'],
+    directories: [directory],
     flags: other(64, '__loongarch__'),
   };
 }
