@@ -6,6 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { afterAll } from 'vitest';
 import type { AbiName } from '../../lib/linux/abi.ts';
 
 export interface HeaderSet {
@@ -214,10 +215,14 @@ const stubFiles: Readonly<Record<string, string>> = {
 
 let stubDirectory: string | undefined;
 
+afterAll(() => {
+  if (stubDirectory !== undefined) rmSync(stubDirectory, { recursive: true, force: true });
+  stubDirectory = undefined;
+});
+
 function stubs(): string {
   if (stubDirectory === undefined) {
     const directory = mkdtempSync(join(tmpdir(), 'sandbox-run-headers-'));
-    process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
     for (const [name, text] of Object.entries(stubFiles)) {
       mkdirSync(dirname(join(directory, name)), { recursive: true });
       writeFileSync(join(directory, name), text);
