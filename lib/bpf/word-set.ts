@@ -25,31 +25,63 @@ export function narrow(set: WordSet, test: WordTest): WordSet | undefined {
   const known = set.get(test.mask);
   const both = known === undefined ? test.intervals : intersect(known, test.intervals);
   if (both.length === 0) return undefined;
-  const result = new Map(set);
-  result.set(test.mask, both);
+  const result = new Map(set).set(test.mask, both);
   return isEmpty(result) ? undefined : result;
+}
+
+/** Whether the words of a set (not an empty one) all pass a test, or none, or some of them. */
+export function relation(set: WordSet, test: WordTest): 'inside' | 'outside' | 'both' {
+  const known = set.get(test.mask) ?? everything;
+  const quick = intervalRelation(known, test.intervals);
+  // With masks there are values in the intervals that no word has, so only a plain word is certain to reach both sides.
+  if (quick !== 'both' || (test.mask === MAX_WORD && set.size <= 1)) return quick;
+  if (narrow(set, test) === undefined) return 'outside';
+  return narrow(set, negated(test)) === undefined ? 'inside' : 'both';
+}
+
+/** How the numbers in `a` lie to those in `b`. Takes steps by the length of `b`, not of `a`. */
+function intervalRelation(a: Intervals, b: Intervals): 'inside' | 'outside' | 'both' {
+  let touching = false;
+  let contained = 0;
+  for (let i = 0; i < b.length; i += 2) {
+    const [low, high] = [b[i]!, b[i + 1]!];
+    const first = firstReaching(a, low);
+    if (first >= a.length || a[first]! > high) continue;
+    touching = true;
+    // The first interval that reaches beyond `high`; those from `first` up to it lie inside but for the ends.
+    const beyond = high === MAX_WORD ? a.length : firstReaching(a, high + 1);
+    if (a[first]! < low || (beyond < a.length && a[beyond]! <= high)) return 'both';
+    contained += beyond - first;
+  }
+  if (!touching) return 'outside';
+  return contained === a.length ? 'inside' : 'both';
 }
 
 export function negated(test: WordTest): WordTest {
   return { mask: test.mask, intervals: complement(test.intervals) };
 }
 
-/** The union of two sets, where it can be said exactly: both constrain the plain word alone. */
-export function union(a: WordSet, b: WordSet): WordSet | undefined {
-  if (a.size === 0) return a;
-  if (b.size === 0) return b;
-  const [x, y] = [a.get(MAX_WORD), b.get(MAX_WORD)];
-  if (a.size !== 1 || b.size !== 1 || x === undefined || y === undefined) return undefined;
-  return new Map([[MAX_WORD, join(x, y)]]);
+/** The union of sets, where it can be said exactly: all constrain the plain word alone. */
+export function union(sets: readonly WordSet[]): WordSet | undefined {
+  if (sets.some((set) => set.size === 0)) return anyWord;
+  const lists = sets.map((set) => (set.size === 1 ? set.get(MAX_WORD) : undefined));
+  if (lists.includes(undefined)) return undefined;
+  return new Map([[MAX_WORD, normal(lists.flatMap((list) => list!))]]);
 }
+
+const keys = new WeakMap<WordSet, string>();
 
 /** A text that two equal sets share. */
 export function keyOf(set: WordSet): string {
-  if (set.size === 0) return '';
-  return [...set]
-    .sort((a, b) => a[0] - b[0])
-    .map(([mask, intervals]) => `${mask}:${intervals.join(',')}`)
-    .join(';');
+  let key = keys.get(set);
+  if (key === undefined) {
+    key = [...set]
+      .sort((a, b) => a[0] - b[0])
+      .map(([mask, intervals]) => `${mask}:${intervals.join(',')}`)
+      .join(';');
+    keys.set(set, key);
+  }
+  return key;
 }
 
 /** How many steps a question about one word may take before it counts as unanswerable. */
@@ -62,7 +94,7 @@ type Constraint = readonly [mask: number, intervals: Intervals];
  * masks of all open constraints have the same words below them. Throws RangeError if that takes unreasonably long
  * (hostile sets of masks). */
 export function isEmpty(set: WordSet): boolean {
-  const constraints = [...set].filter(([, intervals]) => !covers(intervals, 0, MAX_WORD));
+  const constraints = [...set].filter(([, intervals]) => !isEverything(intervals));
   if (constraints.length === 0) return false;
   if (constraints.length === 1 && constraints[0]![0] === MAX_WORD) return constraints[0]![1].length === 0;
   const dead = new Set<string>();
@@ -114,10 +146,6 @@ export function complement(a: Intervals): Intervals {
   return out;
 }
 
-export function join(a: Intervals, b: Intervals): Intervals {
-  return normal([...a, ...b]);
-}
-
 /** Sorts and joins intervals given in any order, overlapping or touching. */
 export function normal(pairs: readonly number[]): Intervals {
   const sorted: [number, number][] = [];
@@ -132,12 +160,28 @@ export function normal(pairs: readonly number[]): Intervals {
   return out;
 }
 
+export function isEverything(a: Intervals): boolean {
+  return a.length === 2 && a[0] === 0 && a[1] === MAX_WORD;
+}
+
 function touches(a: Intervals, low: number, high: number): boolean {
-  for (let i = 0; i < a.length; i += 2) if (a[i]! <= high && a[i + 1]! >= low) return true;
-  return false;
+  const at = firstReaching(a, low);
+  return at < a.length && a[at]! <= high;
 }
 
 function covers(a: Intervals, low: number, high: number): boolean {
-  for (let i = 0; i < a.length; i += 2) if (a[i]! <= low && a[i + 1]! >= high) return true;
-  return false;
+  const at = firstReaching(a, low);
+  return at < a.length && a[at]! <= low && a[at + 1]! >= high;
+}
+
+/** The index of the first interval that ends at `value` or above; a.length if none does. */
+function firstReaching(a: Intervals, value: number): number {
+  let from = 0;
+  let to = a.length >> 1;
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if (a[2 * middle + 1]! < value) from = middle + 1;
+    else to = middle;
+  }
+  return 2 * from;
 }

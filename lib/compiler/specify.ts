@@ -7,8 +7,9 @@ import {
   type Specification,
   type SpecifiedMeaning,
   type SpecifiedRange,
+  simplified,
 } from '../bpf/specification.ts';
-import { type Abi, abis as allAbis, X32_BIT } from '../linux/abi.ts';
+import { type Abi, X32_BIT } from '../linux/abi.ts';
 import { newestNumber, syscallNames, syscallNumber } from '../linux/syscalls.ts';
 import { returnValue } from '../policy/action.ts';
 import { abiOfData } from '../policy/evaluate.ts';
@@ -46,7 +47,7 @@ function rangesOf(
     edges.add(nr);
     if (nr < 0xffffffff) edges.add(nr + 1);
   };
-  const sharing = Object.values(allAbis).filter((abi) => abi.auditArch === arch);
+  const sharing = served.filter((abi) => abi.auditArch === arch);
   for (const abi of sharing) {
     edges.add(newestNumber(abi) + 1);
     for (const name of syscallNames(abi)) single(syscallNumber(abi, name)!);
@@ -87,14 +88,21 @@ function isConstant(meaning: SpecifiedMeaning): boolean {
 
 function meaningAt(policy: Policy, abi: Abi, nr: number): SpecifiedMeaning {
   const meaning = meaningOf(policy, abi, nr);
-  const rules: { value: number; when: Formula }[] = [];
+  const rules: { value: number; when: Formula[] }[] = [];
+  const said = (otherwise: number): SpecifiedMeaning => ({
+    rules: rules.map(({ value, when }) => ({ value, when: simplified({ kind: 'or', of: when }) })),
+    otherwise,
+  });
   for (const rule of meaning.rules) {
     const value = returnValue(rule.action, abi);
     // What comes after a rule without a condition is never asked.
-    if (rule.when === undefined) return { rules, otherwise: value };
-    rules.push({ value, when: formulaOf(rule.when, abi, meaning.name) });
+    if (rule.when === undefined) return said(value);
+    const formula = formulaOf(rule.when, abi, meaning.name);
+    const last = rules.at(-1);
+    if (last?.value === value) last.when.push(formula);
+    else rules.push({ value, when: [formula] });
   }
-  return { rules, otherwise: returnValue(meaning.otherwise, abi) };
+  return said(returnValue(meaning.otherwise, abi));
 }
 
 /** A condition in words of seccomp_data. Orders on 64 bits are lexicographic on their halves; signed ones look at the

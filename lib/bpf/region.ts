@@ -1,0 +1,32 @@
+// A part of all possible seccomp_data: for each of its words the set of values that it may have there. The proof moves
+// through a program with such regions, and cuts them finer until everything asked about one has a single answer.
+
+import { anyWord, MAX_WORD, narrow, type WordSet, type WordTest } from './word-set.ts';
+
+/** Byte offset → set. A word that is missing may be anything. */
+export type Region = ReadonlyMap<number, WordSet>;
+
+/** The part of a region where a word passes a test; undefined if there is none. */
+export function restrict(region: Region, offset: number, test: WordTest): Region | undefined {
+  const known = region.get(offset) ?? anyWord;
+  const left = narrow(known, test);
+  if (left === undefined) return undefined;
+  if (left === known) return region;
+  return new Map(region).set(offset, left);
+}
+
+/** For messages: each word with the first of its intervals. */
+export function describe(region: Region): string {
+  const words = [...region].map(([offset, set]) => `word ${offset} in ${describeSet(set)}`);
+  return words.join(', ') || 'always';
+}
+
+function describeSet(set: WordSet): string {
+  return [...set]
+    .map(([mask, intervals]) => {
+      const shown = intervals.slice(0, 6).map((word) => `0x${word.toString(16)}`);
+      const dots = intervals.length > 6 ? ' …' : '';
+      return `${mask === MAX_WORD ? '' : `&0x${mask.toString(16)} `}[${shown.join(' ')}${dots}]`;
+    })
+    .join(' and ');
+}
