@@ -29,8 +29,9 @@ const layouts: readonly (readonly [string, string])[] = [
   ['a high descriptor', 'file@700'],
 ];
 
-/** Those that only the parent's table can tell apart: with nobody there who holds them too, Node's look just alike. */
-const needParent = new Set(['pipe@4,5', 'eventfd@7', 'epoll@7']);
+/** Those that only the parent's table can tell apart, in some version of Node: if nobody else holds them, Node's look just
+ * alike there. (Where io_uring is in use it takes the number behind each event poll.) */
+const needParent = new Set(['pipe@4,5', 'pipe@5,6 pipe@7,10 file@12', 'eventfd@7', 'epoll@7']);
 
 const numbers = (layout: string) =>
   ['0', '1', '2', ...(layout.match(/\d+/g) ?? [])]

@@ -9,7 +9,7 @@ import { syscallNumber } from '../../lib/linux/syscalls.ts';
 import { faces, run } from './face.ts';
 import { allBut, minimal } from './policies.ts';
 import { file, program, stage } from './stage.ts';
-import { isRoot, notTried, ordinary, users } from './users.ts';
+import { isRoot, notTried, ordinary, tellUsersNotTried, users } from './users.ts';
 
 const native = process.arch === 'arm64' ? abis.aarch64 : abis.x86_64;
 const getppid = String(syscallNumber(native, 'getppid'));
@@ -24,6 +24,7 @@ function probeWithMode(mode: number): string {
 }
 
 const hasStrace = spawnSync('strace', ['-V']).status === 0;
+tellUsersNotTried();
 if (!hasStrace) notTried('which calls stand between seccomp and exec', 'needs Debian package strace');
 
 for (const face of faces) {

@@ -108,7 +108,7 @@ for (const face of faces) {
         const ending = await run(face, { policy, command: [probe, 'call', nr(call)], user });
         expect(ending.signal).toBe('SIGSYS');
       }
-    });
+    }, 60_000);
 
     describe.runIf(isX86)('calls through another ABI', () => {
       const bare = { user };

@@ -28,5 +28,8 @@ export function notTried(what: string, why: string): void {
   process.stderr.write(`not tried: ${what} (${why})\n`);
 }
 
-if (isRoot && !nobodyCanRunNode) notTried('every case as nobody', `nobody cannot run ${process.execPath}`);
-if (!isRoot) notTried('every case as root', 'run the tests as root for that');
+/** Says what this user and machine leave out; called by one test file, because each runs in a process of its own. */
+export function tellUsersNotTried(): void {
+  if (isRoot && !nobodyCanRunNode) notTried('every case as nobody', `nobody cannot run ${process.execPath}`);
+  if (!isRoot) notTried('every case as root', 'run the tests as root for that');
+}
