@@ -9,22 +9,23 @@
 //  - Above it, Node's own are event polls, event descriptors, io_uring, and pipes that have both ends here and do not block.
 //    Everything else (files, sockets, one end of a pipe) is inherited: `9>lock`.
 //  - What is left is an inherited one of such a kind above the first event poll: the caller left a gap, as cargo does for its
-//    jobserver's pipe. The parent then has it too: the same pipe at any number, or the same kind at the same number and
-//    not close-on-exec. Node's own cannot be there, because they were made after the fork.
+//    jobserver's pipe. Then the numbers do not come out even any more: each loop of Node's has one event poll, one event
+//    descriptor and one pipe. And the parent has it too: the same pipe at any number, or the same kind at the same number
+//    and not close-on-exec. Node's own cannot be there, because they were made after the fork.
 //
 // The first loop's event poll is the one that is followed by libuv's lock pipe, which is made once in a process and is the
 // only one of Node's that blocks (src/unix/signal.c, uv__signal_global_init). An inherited event poll is not followed by
 // such a pair, or the parent has that pair. Where the parent cannot be read (another user's, another PID namespace's) the
 // last rule finds nothing: then what the caller left above a gap and what looks just like Node's is closed.
 
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
 
 /** One open descriptor, as /proc/PID/fd and /proc/PID/fdinfo show it (proc_pid_fd(5)). */
 export interface Descriptor {
   readonly fd: number;
   /** `pipe:[123]`, `anon_inode:[eventpoll]`, `/dev/null` … */
   readonly target: string;
-  /** Open flags with O_CLOEXEC. */
+  /** Open flags with O_CLOEXEC; only known for kinds that Node opens, else 0. */
   readonly flags: number;
 }
 
@@ -36,7 +37,8 @@ const O_NONBLOCK = 0o4000;
 const O_CLOEXEC = 0o2000000;
 
 const EVENT_POLL = 'anon_inode:[eventpoll]';
-const ownKinds: ReadonlySet<string> = new Set([EVENT_POLL, 'anon_inode:[eventfd]', 'anon_inode:[io_uring]']);
+const EVENT_DESCRIPTOR = 'anon_inode:[eventfd]';
+const ownKinds: ReadonlySet<string> = new Set([EVENT_POLL, EVENT_DESCRIPTOR, 'anon_inode:[io_uring]']);
 
 /** Numbers of all descriptors to hand on, 0 to 2 included, ascending. Without /proc: those three. */
 export function descriptorsToHandOn(): readonly number[] {
@@ -44,22 +46,39 @@ export function descriptorsToHandOn(): readonly number[] {
   return here === undefined ? [0, 1, 2] : inherited(here, () => readDescriptors(String(process.ppid)) ?? []);
 }
 
-/** The rule above on two tables; `parent` is asked for only where it can matter. */
+/** The rule above on two tables; `parent` is asked for only where it can matter, since reading it takes a while. */
 export function inherited(
   here: readonly Descriptor[],
   parent: () => readonly Descriptor[],
 ): readonly number[] {
   const marked = here.filter((one) => one.fd > 2 && (one.flags & O_CLOEXEC) !== 0);
   const suspects = marked.filter((one) => looksOwn(one, marked));
-  const held = suspects.length === 0 ? [] : parent();
-  const candidates = suspects.filter((one) => !isHeld(one, held));
-  const loop = firstLoop(candidates);
-  if (loop === undefined) return here.map((one) => one.fd);
-  const isOwn = (one: Descriptor) =>
-    one.fd >= loop.eventPoll &&
-    (!isPipe(one) || (one.flags & O_NONBLOCK) !== 0 || one.target === loop.lockPipe);
-  const own = new Set(candidates.filter(isOwn).map((one) => one.fd));
-  return here.filter((one) => !own.has(one.fd)).map((one) => one.fd);
+  const own = new Set(ownOf(comesOutEven(suspects) ? suspects : withoutHeld(suspects, parent())));
+  return here.filter((one) => !own.has(one)).map((one) => one.fd);
+}
+
+/** Of those that look it, the ones from Node's first event poll on. */
+function ownOf(suspects: readonly Descriptor[]): readonly Descriptor[] {
+  const loop = firstLoop(suspects);
+  if (loop === undefined) return [];
+  return suspects.filter(
+    (one) => one.fd >= loop.eventPoll && (!isPipe(one) || !isBlocking(one) || one.target === loop.lockPipe),
+  );
+}
+
+/** Whether there is, from the first event poll on, as much of each as a number of libuv loops needs: then nothing inherited is
+ * among them. */
+function comesOutEven(suspects: readonly Descriptor[]): boolean {
+  const loop = firstLoop(suspects);
+  if (loop === undefined) return suspects.length === 0;
+  const count = (is: (one: Descriptor) => boolean) =>
+    suspects.filter((one) => one.fd >= loop.eventPoll && is(one)).length;
+  const loops = count((one) => one.target === EVENT_POLL);
+  return (
+    count((one) => one.target === EVENT_DESCRIPTOR) === loops &&
+    count((one) => isPipe(one) && !isBlocking(one)) === 2 * loops &&
+    count((one) => isPipe(one) && isBlocking(one)) === 2
+  );
 }
 
 function looksOwn(one: Descriptor, all: readonly Descriptor[]): boolean {
@@ -67,22 +86,25 @@ function looksOwn(one: Descriptor, all: readonly Descriptor[]): boolean {
   return ownKinds.has(one.target);
 }
 
-function isHeld(one: Descriptor, parent: readonly Descriptor[]): boolean {
-  return parent.some(
-    (other) =>
-      other.target === one.target &&
-      (isPipe(one) || (other.fd === one.fd && (other.flags & O_CLOEXEC) === 0)),
+function withoutHeld(suspects: readonly Descriptor[], parent: readonly Descriptor[]): readonly Descriptor[] {
+  return suspects.filter(
+    (one) =>
+      !parent.some(
+        (other) =>
+          other.target === one.target &&
+          (isPipe(one) || (other.fd === one.fd && (other.flags & O_CLOEXEC) === 0)),
+      ),
   );
 }
 
 /** The highest event poll whose next pipe, upwards, blocks and has both ends above it. None: then nothing is Node's. */
 function firstLoop(
-  candidates: readonly Descriptor[],
+  suspects: readonly Descriptor[],
 ): { readonly eventPoll: number; readonly lockPipe: string } | undefined {
-  return candidates
+  return suspects
     .flatMap((one, index) => {
       if (one.target !== EVENT_POLL) return [];
-      const rest = candidates.slice(index + 1);
+      const rest = suspects.slice(index + 1);
       const next = rest.findIndex((other) => isPipe(other) || other.target === EVENT_POLL);
       const read = rest[next];
       // Not always the next number: an inherited one may stand between the two.
@@ -96,10 +118,15 @@ function firstLoop(
 function isLockPipe(read: Descriptor, write: Descriptor): boolean {
   return (
     isPipe(read) &&
-    read.target === write.target &&
-    (read.flags & (O_ACCMODE | O_NONBLOCK)) === O_RDONLY &&
-    (write.flags & (O_ACCMODE | O_NONBLOCK)) === O_WRONLY
+    isBlocking(read) &&
+    isBlocking(write) &&
+    (read.flags & O_ACCMODE) === O_RDONLY &&
+    (write.flags & O_ACCMODE) === O_WRONLY
   );
+}
+
+function isBlocking(one: Descriptor): boolean {
+  return (one.flags & O_NONBLOCK) === 0;
 }
 
 function isPipe(one: Descriptor): boolean {
@@ -118,11 +145,26 @@ function readDescriptors(process: string): readonly Descriptor[] | undefined {
   for (const fd of names.map(Number).sort((a, b) => a - b)) {
     try {
       const target = readlinkSync(`/proc/${process}/fd/${fd}`);
-      const flags = /^flags:\s*([0-7]+)/m.exec(readFileSync(`/proc/${process}/fdinfo/${fd}`, 'latin1'))?.[1];
-      if (flags !== undefined) found.push({ fd, target, flags: Number.parseInt(flags, 8) });
+      const matters = ownKinds.has(target) || target.startsWith('pipe:');
+      found.push({ fd, target, flags: matters ? readFlags(`/proc/${process}/fdinfo/${fd}`) : 0 });
     } catch {
       // Closed since the folder was read: the one it was read through.
     }
   }
   return found;
+}
+
+const text = Buffer.alloc(256);
+
+/** The line `flags:` is the second, in octal. Twice as fast as readFileSync, and this is read for every start. */
+function readFlags(path: string): number {
+  const file = openSync(path, 'r');
+  try {
+    const length = readSync(file, text);
+    const flags = /^flags:\s*([0-7]+)/m.exec(text.toString('latin1', 0, length))?.[1];
+    if (flags === undefined) throw new Error(`${path} has no flags`);
+    return Number.parseInt(flags, 8);
+  } finally {
+    closeSync(file);
+  }
 }

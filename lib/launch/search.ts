@@ -45,7 +45,9 @@ interface Problem {
 /** Why the file cannot be executed, as far as can be seen from outside; undefined if it looks executable. */
 function examine(path: Buffer): Problem | undefined {
   try {
-    const stat = statSync(path);
+    // Nearly every folder of PATH lacks it, and an exception for each is slow.
+    const stat = statSync(path, { throwIfNoEntry: false });
+    if (stat === undefined) return explain(path, 'ENOENT');
     if (stat.isDirectory())
       return problem(126, 'EISDIR', 'is a directory', 'name a program, not the folder that holds it');
     if (!stat.isFile())

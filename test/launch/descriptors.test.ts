@@ -72,12 +72,16 @@ describe('inherited descriptors', () => {
     expect(inherited(node(), () => node())).toEqual([0, 1, 2]);
   });
 
-  test('the parent is not asked where there is nothing to tell apart', () => {
-    const table = [...standard, one(3, '/tmp/file')];
-    expect(
-      inherited(table, () => {
-        throw new Error('asked');
-      }),
-    ).toEqual([0, 1, 2, 3]);
+  test('the parent is not asked where everything comes out even', () => {
+    const asked = () => {
+      throw new Error('asked');
+    };
+    expect(inherited([...standard, one(3, '/tmp/file')], asked)).toEqual([0, 1, 2, 3]);
+    expect(inherited(node(...pipe(3, 4), one(8, '/tmp/file')), asked)).toEqual([0, 1, 2, 3, 4, 8]);
+    expect(() => inherited(node(...pipe(8, 9)), asked)).toThrow('asked');
+    expect(() => inherited(node(...pipe(8, 9, NONBLOCK)), asked)).toThrow('asked');
+    expect(() => inherited(node(...pipe(4, 5, NONBLOCK)), asked)).toThrow('asked');
+    expect(() => inherited(node(event(8)), asked)).toThrow('asked');
+    expect(() => inherited(node(poll(8)), asked)).toThrow('asked');
   });
 });
