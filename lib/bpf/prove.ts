@@ -154,10 +154,11 @@ function joined(states: readonly State[]): State[] {
   let current = [...states];
   for (let before = Number.POSITIVE_INFINITY; current.length < before && current.length > 1; ) {
     before = current.length;
-    for (const offset of new Set(current.flatMap((state) => [...state.region.keys()]))) {
+    const offsets = [...new Set(current.flatMap((state) => [...state.region.keys()]))];
+    for (const offset of offsets) {
       const groups = new Map<string, State[]>();
       for (const state of current) {
-        const key = keyWithout(state, offset);
+        const key = keyWithout(state, offsets, offset);
         const group = groups.get(key);
         if (group === undefined) groups.set(key, [state]);
         else group.push(state);
@@ -181,14 +182,13 @@ function joinedAt(group: readonly State[], offset: number): readonly State[] {
   return [{ ...first!, region: new Map(first!.region).set(offset, all) }];
 }
 
-function keyWithout(state: State, offset: number): string {
-  const { accumulator: a } = state;
-  const parts = [
-    'number' in a ? `=${a.number}` : `${a.offset}&${a.mask}`,
-    `${state.passed},${state.failed},${state.answer}`,
-  ];
-  for (const [at, set] of [...state.region].sort((x, y) => x[0] - y[0])) {
-    if (at !== offset && set.size > 0) parts.push(`${at}=${keyOf(set)}`);
+function keyWithout(state: State, offsets: readonly number[], left: number): string {
+  const { accumulator: a, region } = state;
+  let key = 'number' in a ? `=${a.number}` : `${a.offset}&${a.mask}`;
+  key += `,${state.passed},${state.failed},${state.answer}`;
+  for (const offset of offsets) {
+    const set = offset === left ? undefined : region.get(offset);
+    key += set === undefined ? '|' : `|${keyOf(set)}`;
   }
-  return parts.join('|');
+  return key;
 }

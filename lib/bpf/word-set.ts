@@ -71,13 +71,13 @@ export function union(sets: readonly WordSet[]): WordSet | undefined {
 
 const keys = new WeakMap<WordSet, string>();
 
-/** A text that two equal sets share. */
+/** A text that equal sets share and others do not. Short for the usual ones, which matters where thousands are compared. */
 export function keyOf(set: WordSet): string {
   let key = keys.get(set);
   if (key === undefined) {
     key = [...set]
       .sort((a, b) => a[0] - b[0])
-      .map(([mask, intervals]) => `${mask}:${intervals.join(',')}`)
+      .map(([mask, intervals]) => `${mask === MAX_WORD ? '' : mask}:${intervals.join(',')}`)
       .join(';');
     keys.set(set, key);
   }

@@ -10,6 +10,7 @@ import { returnValue } from '../policy/action.ts';
 import { foreignOf, type Policy } from '../policy/model.ts';
 import { Graph, type Node, type Variable } from './graph.ts';
 import { layOut } from './layout.ts';
+import { tooLarge } from './limits.ts';
 import { type Numbers, resolve } from './resolve.ts';
 import { specify } from './specify.ts';
 import { split } from './split.ts';
@@ -46,16 +47,16 @@ export function compileUnproved(policy: Policy, { abis, gates = [] }: CompileOpt
       `${abis.map((abi) => abi.name).join(' and ')} differ in byte order and never share a kernel`,
     );
   }
-  const graph = new Graph();
-  const root = wholeDecision(graph, policy, abis, gates);
   const weights = weightsFor(native.auditArch, (nr) =>
     abis.some((abi) => syscallName(abi, nr) !== undefined),
   );
   try {
+    const graph = new Graph();
+    const root = wholeDecision(graph, policy, abis, gates);
     return split(graph, root, graph.leaf(ALLOW), MAX_INSTRUCTIONS, (part) => layOut(part, weights));
   } catch (error) {
     // A graph too deep for the stack is far too large for the kernel.
-    if (error instanceof RangeError) throw tooLarge(error);
+    if (error instanceof RangeError && error.message.includes('call stack')) throw tooLarge(undefined, error);
     throw error;
   }
 }
@@ -161,11 +162,4 @@ function switchOf(graph: Graph, variable: Variable, cuts: ReadonlyMap<number, No
     order,
     order.map((cut) => cuts.get(cut)!),
   );
-}
-
-function tooLarge(cause: unknown): CompileError {
-  return new CompileError('the policy is too large for the kernel', {
-    advice: 'say less by single argument values',
-    cause,
-  });
 }

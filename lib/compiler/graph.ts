@@ -3,6 +3,8 @@
 // so equal work is done once and equal nodes are the same object. All graphs test words in one order, which is what makes
 // combining two of them simple (as with binary decision diagrams).
 
+import { MAX_CUTS, MAX_WORK, NODE_WORK, tooLarge } from './limits.ts';
+
 /** One word of seccomp_data under a mask: the graph's variable. `offset` in bytes. */
 export interface Variable {
   readonly offset: number;
@@ -43,6 +45,8 @@ export type Node = Leaf | Switch | CookieTest;
 /** The maker and keeper of nodes for one compilation. */
 export class Graph {
   readonly #nodes = new Map<string, Node>();
+  /** Cuts of all switches made so far. */
+  #work = 0;
   readonly no = this.leaf(0);
   readonly yes = this.leaf(1);
 
@@ -60,6 +64,8 @@ export class Graph {
       ownTargets.push(targets[i]!);
     }
     if (ownTargets.length === 1) return ownTargets[0]!;
+    this.#work += NODE_WORK + ownCuts.length;
+    if (ownCuts.length > MAX_CUTS || this.#work > MAX_WORK) throw tooLarge();
     let key = `${variable.offset}&${variable.mask}`;
     for (let i = 0; i < ownCuts.length; i++) key += `;${ownCuts[i]!}>${ownTargets[i]!.id}`;
     return this.#intern(key, (id) => ({ kind: 'switch', id, variable, cuts: ownCuts, targets: ownTargets }));

@@ -138,14 +138,8 @@ function decision(graph: Graph, rules: Rules, policy: Policy, abi: Abi, nr: numb
     const value = returnValue(sorted[last]!.action, abi);
     let from = last;
     while (from > 0 && returnValue(sorted[from - 1]!.action, abi) === value) from--;
-    const conditions = sorted
-      .slice(from, last + 1)
-      .map((rule) => conditionGraph(graph, rule.when!, abi, name));
-    node = graph.choose(
-      graph.reduce(conditions, (a, b) => graph.or(a, b), graph.no),
-      graph.leaf(value),
-      node,
-    );
+    const when: Condition = { kind: 'or', of: sorted.slice(from, last + 1).map((rule) => rule.when!) };
+    node = graph.choose(conditionGraph(graph, when, abi, name), graph.leaf(value), node);
     last = from - 1;
   }
   return node;

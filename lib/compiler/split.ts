@@ -3,12 +3,8 @@
 // counts, so together they say what the one would have said.
 
 import type { Program } from '../bpf/instruction.ts';
-import { CompileError } from '../errors.ts';
-import type { Graph, Leaf, Node, Switch } from './graph.ts';
-
-/** The kernel's limit on all filters of a process together, each counted with four more (kernel/seccomp.c). */
-const CHAIN_LIMIT = 32_768;
-const CHAIN_PENALTY = 4;
+import type { CookieTest, Graph, Leaf, Node, Switch } from './graph.ts';
+import { CHAIN_LIMIT, CHAIN_PENALTY, tooLarge } from './limits.ts';
 
 /** The programs for a decision, each at most `limit` instructions. Throws CompileError where that cannot be. */
 export function split(
@@ -23,10 +19,10 @@ export function split(
   const go = (node: Node) => {
     const program = layOut(node);
     if (program.length > limit) {
+      // Parts are hardly ever smaller together than the whole, so what is far too long need not be laid out to the end.
+      if (total + program.length > HOPELESS * CHAIN_LIMIT) throw tooLarge(total + program.length);
       const halves = divide(graph, node, allow);
       if (halves === undefined) throw tooLarge(program.length);
-      // What cannot fit in the chain need not be laid out to the end.
-      if (total + program.length > 4 * CHAIN_LIMIT) throw tooLarge(total + program.length);
       for (const half of halves) go(half);
       return;
     }
@@ -38,31 +34,47 @@ export function split(
   return programs;
 }
 
-/** Two decisions that together say what `node` says: the values of a switch shared out by the size of what they lead to. */
+/** Two decisions that together say what `node` says; undefined where there is nothing to share out. */
 function divide(graph: Graph, node: Node, allow: Leaf): readonly [Node, Node] | undefined {
-  if (node.kind !== 'switch') return undefined;
-  const inner = node.targets.findLastIndex((target) => target.kind !== 'leaf');
-  const own = node.targets.filter((target) => target.kind !== 'leaf').length;
-  // One large part below: divide that, and keep the rest of this node with its first half.
-  if (own === 1 && node.targets.length <= 3) {
-    const halves = divide(graph, node.targets[inner]!, allow);
-    return halves && [replaced(graph, node, inner, halves[0]), onlyAt(graph, node, inner, halves[1], allow)];
+  if (node.kind === 'leaf') return undefined;
+  if (node.kind === 'cookie') {
+    // A gate stays whole in both: with the cookie everything is allowed, without it each refuses its half.
+    const halves = divide(graph, node.no, allow);
+    return halves && [regated(graph, node, halves[0]), regated(graph, node, halves[1])];
   }
-  const sizes = node.targets.map((target) => 1 + nodeCount(target));
-  const half = sizes.reduce((sum, one) => sum + one, 0) / 2;
-  let at = 1;
-  for (let sum = sizes[0]!; at < sizes.length - 1 && sum + sizes[at]! <= half; at++) sum += sizes[at]!;
-  const first = graph.switch(
-    node.variable,
-    node.cuts,
-    node.targets.map((target, i) => (i < at ? target : allow)),
-  );
-  const second = graph.switch(
-    node.variable,
-    node.cuts,
-    node.targets.map((target, i) => (i < at ? allow : target)),
-  );
+  const sizes = node.targets.map((target) => (target === allow ? 0 : 1 + nodeCount(target)));
+  const total = sizes.reduce((sum, one) => sum + one, 0);
+  const largest = sizes.reduce((best, one, index) => (one > sizes[best]! ? index : best), 0);
+  // One part that outweighs the rest: divide that, and keep the rest of this node with its first half.
+  if (sizes[largest]! > DOMINANT * total) {
+    const halves = divide(graph, node.targets[largest]!, allow);
+    if (halves !== undefined) {
+      return [replaced(graph, node, largest, halves[0]), onlyAt(graph, node, largest, halves[1], allow)];
+    }
+  }
+  let at = 0;
+  for (let sum = 0; at < sizes.length && sum + sizes[at]! / 2 < total / 2; at++) sum += sizes[at]!;
+  const first = only(graph, node, allow, (index) => index < at);
+  const second = only(graph, node, allow, (index) => index >= at);
   return first === node || second === node ? undefined : [first, second];
+}
+
+/** A share of the whole. */
+const DOMINANT = 0.75;
+const HOPELESS = 1.25;
+
+function regated(graph: Graph, { offset, word, yes, no }: CookieTest, by: Node): Node {
+  const next = yes.kind === 'cookie' && yes.no === no ? regated(graph, yes, by) : yes;
+  return graph.cookie(offset, word, next, by);
+}
+
+/** What a switch says of some of its intervals; of the others nothing. */
+function only(graph: Graph, node: Switch, allow: Leaf, isKept: (index: number) => boolean): Node {
+  return graph.switch(
+    node.variable,
+    node.cuts,
+    node.targets.map((target, index) => (isKept(index) ? target : allow)),
+  );
 }
 
 function replaced(graph: Graph, node: Switch, index: number, by: Node): Node {
@@ -88,14 +100,5 @@ function nodeCount(node: Node, seen = new Set<Node>()): number {
   return below.reduce(
     (sum, one) => sum + nodeCount(one, seen),
     node.kind === 'switch' ? node.targets.length : 2,
-  );
-}
-
-function tooLarge(length: number): CompileError {
-  return new CompileError(
-    `the policy needs about ${length} instructions; the kernel takes ${CHAIN_LIMIT} in all`,
-    {
-      advice: 'say less by single argument values: ranges and masks are cheap',
-    },
   );
 }
