@@ -1,5 +1,5 @@
 // A folder that every user can read, with what the kernel tests start: C programs compiled on demand, and a copy of the
-// faces (a checkout may lie where nobody but its owner can look). Removed when the test process ends.
+// faces (a checkout may lie where nobody but its owner can look). Removed after the test file that imports this.
 
 import { spawnSync } from 'node:child_process';
 import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -7,12 +7,13 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildSync } from 'esbuild';
+import { afterAll } from 'vitest';
 
 export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
 export const stage = mkdtempSync(join(tmpdir(), 'sandbox-run-test-'));
 chmodSync(stage, 0o755);
-process.on('exit', () => rmSync(stage, { recursive: true, force: true }));
+afterAll(() => rmSync(stage, { recursive: true, force: true }));
 
 /** How a program is linked. i386 needs gcc-multilib. */
 export const linkings = {
