@@ -2,13 +2,13 @@
 // writeSync, because touching process.stderr would make the caller's terminal non-blocking for the program, too.
 
 import { writeSync } from 'node:fs';
-import { isatty } from 'node:tty';
 import { LaunchError, SandboxError } from '../errors.ts';
 
-/** Whether to colour what goes to this descriptor: only a terminal, and not if NO_COLOR is set (https://no-color.org). */
+/** Whether to colour what goes to this descriptor: only a terminal, and not if NO_COLOR is set (https://no-color.org).
+ * node:tty brings in node:net and streams, which takes longer than all our own code, so it is loaded only here. */
 export function hasColor(fd: number): boolean {
   const { NO_COLOR, TERM } = process.env;
-  return (NO_COLOR === undefined || NO_COLOR === '') && TERM !== 'dumb' && isatty(fd);
+  return (NO_COLOR === undefined || NO_COLOR === '') && TERM !== 'dumb' && process.getBuiltinModule('node:tty').isatty(fd);
 }
 
 export function renderError(error: SandboxError, color: boolean): string {

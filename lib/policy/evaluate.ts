@@ -50,10 +50,11 @@ export function decideData(policy: Policy, served: readonly Abi[], data: Seccomp
 /** Which ABI a call came through. An x32 call is an x86_64 one with bit 30 or more; -1 is no call at all (a tracer's way to
  * skip one) and stays with x86_64. */
 export function abiOfData(data: Pick<SeccompData, 'arch' | 'nr'>): Abi | undefined {
-  const matching = Object.values(abis).filter((abi) => abi.auditArch === data.arch);
-  const isX32 = data.nr >= X32_BIT && data.nr !== 0xffffffff;
-  return matching.find((abi) => (abi.name === 'x32') === (isX32 && matching.includes(abis.x32)));
+  if (data.arch === abis.x32.auditArch && data.nr >= X32_BIT && data.nr !== 0xffffffff) return abis.x32;
+  return everyAbi.find((abi) => abi.auditArch === data.arch && abi !== abis.x32);
 }
+
+const everyAbi = Object.values(abis);
 
 /** Whether a condition on the call `name` holds for these registers. */
 export function holds(

@@ -42,11 +42,7 @@ export interface Meaning {
 export function meaningOf(policy: Policy, abi: Abi, nr: number): Meaning {
   const index = indexOf(policy);
   const name = syscallName(abi, nr);
-  const found = [
-    ...(name === undefined ? [] : (index.byName.get(name) ?? [])),
-    ...(index.byNumber.get(nr - abi.numberBase) ?? []),
-    ...index.except.filter((entry) => speaksOf(entry.call, name, nr - abi.numberBase, policy.kernel)),
-  ].sort((a, b) => a.order - b.order);
+  const found = entriesFor(index, name, nr - abi.numberBase, policy.kernel);
   const rules = found
     .filter((entry) => !entry.isDefault)
     .map(({ statement, call }) =>
@@ -55,14 +51,24 @@ export function meaningOf(policy: Policy, abi: Abi, nr: number): Meaning {
         : { action: statement.action, statement, when: call.when },
     );
   const defaults = found.filter((entry) => entry.isDefault).map((entry) => entry.statement.action);
-  const beyond = name === undefined ? nr > newestNumber(abi) : newer(name, policy.kernel);
-  const [otherwise, reason]: [Action, Reason] =
-    defaults.length > 0
-      ? [defaults.reduce(stricter), 'call default']
-      : beyond
-        ? [unknownOf(policy), 'unknown']
-        : [defaultOf(policy), 'default'];
-  return { name, rules: sortedByStrictness(rules), otherwise, reason };
+  if (defaults.length > 0) {
+    return { name, rules: sortedByStrictness(rules), otherwise: defaults.reduce(stricter), reason: 'call default' };
+  }
+  const isBeyond = name === undefined ? nr > newestNumber(abi) : newer(name, policy.kernel);
+  const otherwise = isBeyond ? unknownOf(policy) : defaultOf(policy);
+  return { name, rules: sortedByStrictness(rules), otherwise, reason: isBeyond ? 'unknown' : 'default' };
+}
+
+/** In the order written. */
+function entriesFor(index: Index, name: string | undefined, number: number, kernel: string | undefined): readonly Entry[] {
+  const named = name === undefined ? undefined : index.byName.get(name);
+  const numbered = index.byNumber.get(number);
+  if (numbered === undefined && index.except.length === 0) return named ?? [];
+  return [
+    ...(named ?? []),
+    ...(numbered ?? []),
+    ...index.except.filter((entry) => speaksOf(entry.call, name, number, kernel)),
+  ].sort((a, b) => a.order - b.order);
 }
 
 /** Whether a call pattern means this call. A group means its members as of the policy's kernel. */
