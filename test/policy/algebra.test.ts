@@ -92,6 +92,21 @@ errno EPERM write
 `);
   });
 
+  test('is no slower for many statements on one call', () => {
+    const line = (value: number) => `allow ioctl(cmd == ${value} || arg2 == ${value} && fd == 1)\n`;
+    const many = parse(Array.from({ length: 20_000 }, (_, index) => line(index)).join(''));
+    const start = process.cpuUsage();
+    expect(intersect(many, many).statements).toHaveLength(1);
+    expect(subtract(many, many).statements).toHaveLength(0);
+    const used = process.cpuUsage(start);
+    expect(used.user + used.system).toBeLessThan(4_000_000);
+    const alternating = parse(
+      Array.from({ length: 2000 }, (_, index) => `errno ${index} ioctl(cmd == ${index})\n`).join(''),
+    );
+    const alsoLoose = parse(`default kill\n${Array.from({ length: 2000 }, (_, i) => line(i)).join('')}`);
+    expect(() => intersect(alternating, alsoLoose)).toThrow('too many rules');
+  });
+
   test('refuses a number that is several calls, and says what to do', () => {
     const numbered = parse('allow #16');
     expect(() => intersect(numbered, parse('allow read'))).toThrow('#16 is not the same call');

@@ -124,6 +124,15 @@ kill ptrace
     expect(parse(printed).statements[0]!.calls).toHaveLength(60);
   });
 
+  test('long conditions are wrapped in their brackets and read again', () => {
+    const values = Array.from({ length: 40 }, (_, index) => `0x${(index + 0x5400).toString(16)}`).join(', ');
+    const tests = Array.from({ length: 20 }, (_, index) => `fd == ${index} && cmd != 1`).join(' || ');
+    const printed = printPolicy(parse(`allow read, ioctl(cmd in {${values}}), ioctl(${tests}), write`));
+    expect(Math.max(...printed.split('\n').map((line) => line.length))).toBeLessThanOrEqual(101);
+    expect(printPolicy(parse(printed))).toBe(printed);
+    expect(parse(printed).statements[0]!.calls).toHaveLength(4);
+  });
+
   test('a comment cannot smuggle in a statement', () => {
     const policy: Policy = {
       statements: [

@@ -2,7 +2,7 @@
 
 import { actionText, rank, sameAction } from '../action.ts';
 import type { Action, Call, Origin, Statement } from '../model.ts';
-import { keyOf, or, type Truth } from './truth.ts';
+import { anyOf, keyOf, type Truth } from './truth.ts';
 import type { Rule, Single } from './view.ts';
 
 /** What is to be said about one call: its rules, and its own default if it needs one. */
@@ -22,7 +22,10 @@ export function simplified(rules: readonly Rule[]): readonly Rule[] {
     return true;
   });
   const certain = live.filter((rule) => rule.when === true);
-  const strictest = Math.min(...certain.map((rule) => rank(rule.action)));
+  const strictest = certain.reduce(
+    (least, rule) => Math.min(least, rank(rule.action)),
+    Number.POSITIVE_INFINITY,
+  );
   const always = certain.find((rule) => rank(rule.action) === strictest);
   const ties = hasTies(live);
   return live.filter((rule) => {
@@ -31,16 +34,20 @@ export function simplified(rules: readonly Rule[]): readonly Rule[] {
   });
 }
 
-/** Rules of one action as one rule, where the order among equally strict ones leaves no doubt. */
+/** Rules of one action as one rule, unless an equally strict one of another action stands between them. */
 export function united(rules: readonly Rule[]): readonly Rule[] {
-  if (hasTies(rules)) return rules;
-  const byAction = new Map<string, Rule>();
+  const groups: Rule[][] = [];
+  const latest = new Map<string, Rule[]>();
   for (const rule of rules) {
-    const key = actionText(rule.action);
-    const before = byAction.get(key);
-    byAction.set(key, before === undefined ? rule : { ...before, when: or(before.when, rule.when) });
+    const group = latest.get(rule.action.kind);
+    if (group !== undefined && sameAction(group[0]!.action, rule.action)) {
+      group.push(rule);
+    } else {
+      latest.set(rule.action.kind, [rule]);
+      groups.push(latest.get(rule.action.kind)!);
+    }
   }
-  return [...byAction.values()];
+  return groups.map((group) => ({ ...group[0]!, when: anyOf(group.map((rule) => rule.when)) }));
 }
 
 /** Whether two rules are equally strict and yet differ, so that the first of them decides. */

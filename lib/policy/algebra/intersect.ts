@@ -12,7 +12,7 @@ import { rank, sameAction, stricter } from '../action.ts';
 import { type Action, defaultOf, foreignOf, type Policy, unknownOf } from '../model.ts';
 import { defaultsOf, type Saying, simplified, statementsOf, united } from './collect.ts';
 import { older } from './merge.ts';
-import { and, keyOf, not, or } from './truth.ts';
+import { and, anyOf, keyOf, not } from './truth.ts';
 import {
   type AlgebraOptions,
   keyOfCall,
@@ -104,15 +104,26 @@ function intersectCall(call: Single, a: Say, b: Say, baseOfResult: Action): Sayi
   return { call, rules, base: isDecided || sameAction(base, baseOfResult) ? undefined : base };
 }
 
+/** More conditions than any one call has in a program; only alternating errors get there. */
+const MAX_CONDITIONS = 1_000_000;
+
 /** What the rules of one policy become beside the other one. Those of at most the rank `asTheyAre` stand as they are. */
 function oneSide(own: Say, other: Say, base: Action, asTheyAre: number): { rules: Rule[]; rest: Rule[] } {
-  const any = or(...other.rules.map((rule) => rule.when));
+  const any = anyOf(other.rules.map((rule) => rule.when));
   const isStrict = (rule: Rule) => rank(rule.action) <= asTheyAre;
   const loose = own.rules.filter((rule) => !isStrict(rule));
   // This changes the order of rules of different strictness only, which is no matter.
   const ordered = [...own.rules.filter(isStrict), ...united(loose)];
+  if (ordered.length * other.rules.length > MAX_CONDITIONS) {
+    throw new PolicyError(
+      'the policies have too many rules with different errors on one call to be combined',
+      {
+        advice: 'use fewer different errors',
+      },
+    );
+  }
   const rules = ordered.map((rule) => (isStrict(rule) ? rule : { ...rule, when: and(rule.when, any) }));
   if (loose.length === 0 || sameAction(other.base, base)) return { rules, rest: [] };
-  const when = and(or(...loose.map((rule) => rule.when)), not(any));
+  const when = and(anyOf(loose.map((rule) => rule.when)), not(any));
   return { rules, rest: [{ action: other.base, when }] };
 }

@@ -4,9 +4,9 @@
 import { PolicyError } from '../../errors.ts';
 import { permits, sameAction } from '../action.ts';
 import { type Action, defaultOf, foreignOf, type Policy, unknownOf } from '../model.ts';
-import { defaultsOf, type Saying, simplified, statementsOf } from './collect.ts';
+import { defaultsOf, type Saying, simplified, statementsOf, united } from './collect.ts';
 import { callsOf, onlyOne } from './intersect.ts';
-import { and, not, or, type Truth } from './truth.ts';
+import { and, anyOf, not, or, type Truth } from './truth.ts';
 import {
   type AlgebraOptions,
   positionsOf,
@@ -66,20 +66,24 @@ function checkAbis(a: Policy, b: Policy): void {
 }
 
 function subtractCall(call: Single, a: Say, b: Say, base: Action, refusal: Action): Saying {
-  const left = and(permitted(a), not(permitted(b)));
-  const any = or(...a.rules.map((rule) => rule.when));
-  const rules: Rule[] = a.rules
-    .filter((rule) => permits(rule.action))
-    .map((rule) => ({ ...rule, when: and(rule.when, left) }));
+  const left = and(not(refused(a)), not(permitted(b)));
+  const any = anyOf(a.rules.map((rule) => rule.when));
+  const rules: Rule[] = united(a.rules.filter((rule) => permits(rule.action))).map((rule) => ({
+    ...rule,
+    when: and(rule.when, left),
+  }));
   if (permits(a.base) && !sameAction(a.base, base)) rules.push({ action: a.base, when: and(left, not(any)) });
-  if (permits(base)) rules.push({ action: refusal, when: not(left) });
+  if (permits(base)) rules.push({ action: refusal, when: or(not(permitted(a)), permitted(b)) });
   return { call, rules: simplified(rules) };
 }
 
+/** When a rule of the policy refuses the call. */
+function refused({ rules }: Say): Truth {
+  return anyOf(rules.filter((rule) => !permits(rule.action)).map((rule) => rule.when));
+}
+
 /** When a policy permits the call. */
-function permitted({ rules, base }: Say): Truth {
-  const refused = or(...rules.filter((rule) => !permits(rule.action)).map((rule) => rule.when));
-  const granted =
-    permits(base) || or(...rules.filter((rule) => permits(rule.action)).map((rule) => rule.when));
-  return and(not(refused), granted);
+function permitted(say: Say): Truth {
+  const granting = say.rules.filter((rule) => permits(rule.action));
+  return and(not(refused(say)), permits(say.base) || anyOf(granting.map((rule) => rule.when)));
 }

@@ -28,6 +28,11 @@ export function or(...parts: readonly Truth[]): Truth {
   return join('or', parts);
 }
 
+/** `or` of however many. */
+export function anyOf(parts: readonly Truth[]): Truth {
+  return join('or', parts);
+}
+
 /** `and` ends with false and ignores true; `or` the other way round. `a && (a || b)` is a, and so is `a || (a && b)`. */
 function join(kind: 'and' | 'or', parts: readonly Truth[]): Truth {
   const end = kind === 'or';
@@ -38,12 +43,12 @@ function join(kind: 'and' | 'or', parts: readonly Truth[]): Truth {
     for (const one of part.kind === kind ? part.of : [part]) found.set(keyOf(one), one);
   }
   const other = kind === 'and' ? 'or' : 'and';
-  const needed = [...found.values()].filter(
-    (one) => one.kind !== other || !one.of.some((inner) => found.has(keyOf(inner))),
-  );
+  const implied = (one: Condition) =>
+    (one.kind === kind ? one.of : [one]).every((part) => found.has(keyOf(part)));
+  const needed = [...found.values()].filter((one) => one.kind !== other || !one.of.some(implied));
   for (const one of needed) {
     const opposite = not(one);
-    if (typeof opposite !== 'boolean' && found.has(keyOf(opposite))) return end;
+    if (typeof opposite !== 'boolean' && implied(opposite)) return end;
   }
   if (needed.length === 0) return !end;
   return needed.length === 1 ? needed[0]! : { kind, of: needed };

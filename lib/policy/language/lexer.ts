@@ -108,7 +108,7 @@ export class Lexer {
 
   /** Takes the comments passed over so far, without `#` and one blank: those before the scan for the token ahead (in
    * the middle of a statement) and those right before that token (behind the statement, or above the next one). */
-  takeComments(): { readonly inside: readonly string[]; readonly before: readonly string[] } {
+  takeComments(): { readonly inside: string[]; readonly before: string[] } {
     const inside = this.comments.slice(0, this.commentsBefore);
     const before = this.comments.slice(this.commentsBefore);
     this.comments = [];

@@ -100,20 +100,20 @@ function parseFile(text: string, reading: Reading): Policy {
     const { before } = lexer.takeComments();
     if (start.kind === 'line end') {
       lexer.next();
-      if (before.length === 0 && isHead) loose.push(...above.splice(0));
-      above.push(...before);
+      if (before.length === 0 && isHead) move(above, loose);
+      move(before, above);
       continue;
     }
-    above.push(...before);
+    move(before, above);
     if (start.kind === 'end') {
-      if (lines.length === 0 && loose.length === 0) loose.push(...above);
+      if (lines.length === 0 && loose.length === 0) move(above, loose);
       else closing = above;
       break;
     }
     try {
       const { line, loose: more } = readLine(lexer, above.splice(0));
       isHead &&= line.kind !== 'statement' && line.kind !== 'call default';
-      loose.push(...more);
+      move(more, loose);
       checkRepeated(source, start.start, line, said);
       lines.push(line);
     } catch (error) {
@@ -130,6 +130,12 @@ function parseFile(text: string, reading: Reading): Policy {
     ...(loose.length > 0 && { comments: [...loose, ...(policy.comments ?? [])] }),
     ...(closing.length > 0 && { closing: [...(policy.closing ?? []), ...closing] }),
   };
+}
+
+/** Empties one list into another one. Lists may be longer than arguments can be. */
+function move(from: string[], to: string[]): void {
+  for (const one of from) to.push(one);
+  from.length = 0;
 }
 
 function withOthers(error: PolicyError, others: readonly PolicyError[]): PolicyError {

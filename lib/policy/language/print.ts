@@ -4,7 +4,7 @@
 import { actionText } from '../action.ts';
 import type { Call, Condition, Operand, Policy, Range, Statement, Target, Value } from '../model.ts';
 
-/** Where lines are wrapped, in characters; a single long call can be longer. */
+/** Where lines are wrapped, in characters; a single long value can be longer. */
 const WIDTH = 100;
 
 /** A policy file. Includes have become part of it. */
@@ -113,25 +113,35 @@ function printBlocks(statements: readonly Statement[], prefix: string): readonly
   return blocks;
 }
 
-/** A statement with its comments. A long list is wrapped after commas and goes on indented. */
+/** A statement with its comments. A long list is wrapped between calls and goes on indented; a call that is longer than a
+ * line is wrapped in its condition. */
 function linesOf(statement: Statement, prefix: string): string {
   if (statement.calls.length === 0) return '';
   const start = `${prefix}${actionText(statement.action)} `;
   const lines: string[] = [];
   let line = start;
-  let isFirst = true;
-  for (const call of statement.calls.map(printCall)) {
-    if (!isFirst && line.length + call.length + 2 > WIDTH) {
-      lines.push(`${line},\n`);
-      line = `  ${call}`;
-    } else {
-      line += isFirst ? call : `, ${call}`;
+  statement.calls.forEach((call, index) => {
+    const text = `${printCall(call)}${index < statement.calls.length - 1 ? ', ' : ''}`;
+    if (index > 0 && line.length + text.trimEnd().length > WIDTH) {
+      lines.push(`${line.trimEnd()}\n`);
+      line = '  ';
     }
-    isFirst = false;
-  }
+    for (const piece of text.length > WIDTH ? piecesOf(text) : [text]) {
+      if (line.trim() !== '' && line !== start && line.length + piece.trimEnd().length > WIDTH) {
+        lines.push(`${line.trimEnd()}\n`);
+        line = '    ';
+      }
+      line += piece;
+    }
+  });
   const note = statement.note === undefined ? '' : `  ${comment(statement.note)}`;
-  lines.push(`${line}${note}\n`);
+  lines.push(`${line.trimEnd()}${note}\n`);
   return (statement.comments ?? []).map(commentLine).join('') + lines.join('');
+}
+
+/** Where a call with a long condition may go on on another line: all of these stand in its brackets. */
+function piecesOf(call: string): readonly string[] {
+  return call.split(/(?<=, )|(?=&& |\|\| )/);
 }
 
 function commentLine(text: string): string {

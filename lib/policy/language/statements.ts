@@ -26,10 +26,7 @@ export type Line =
 export const directiveWords = ['default', 'unknown', 'foreign', 'kernel', 'abi', 'include'] as const;
 
 /** One line up to its end, which is taken, with `comments` standing above it. */
-export function readLine(
-  lexer: Lexer,
-  comments: readonly string[],
-): { line: Line; loose: readonly string[] } {
+export function readLine(lexer: Lexer, comments: readonly string[]): { line: Line; loose: string[] } {
   const first = lexer.next();
   const line = readLineStarting(lexer, first);
   const end = lexer.peek();
