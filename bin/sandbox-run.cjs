@@ -19,18 +19,19 @@ function read(file, encoding) {
   }
 }
 
-// The bundle is ASCII.
+// The bundle is ASCII, and one function expression.
 const source = read('start.cjs', 'latin1');
 if (source === undefined) {
   process.stderr.write('sandbox-run: dist/start.cjs is missing\n  run `npm run build` in the package\n');
   process.exit(125);
 }
 const cachedData = read('start.cache');
-const script = new Script(`(function (module, require, __filename) {${source}\n})`, { filename, cachedData });
+const script = new Script(source, { filename, cachedData });
 const bundle = { exports: {} };
 script.runInThisContext()(bundle, require, filename);
 
-// scripts/build.js starts this file once with a place for the cache, after a run that has compiled what a run needs.
+bundle.exports.start(process.argv.slice(2), () => import('../dist/lib/cli/main.js'));
+
+// scripts/build.js asks for the cache after a dry run, which has compiled nearly all that a run needs.
 const cache = process.env.SANDBOX_RUN_MAKE_CACHE;
-if (cache === undefined) bundle.exports.start(process.argv.slice(2), () => import('../dist/lib/cli/main.js'));
-else bundle.exports.warmUp(() => require('node:fs').writeFileSync(cache, script.createCachedData()));
+if (cache !== undefined) require('node:fs').writeFileSync(cache, script.createCachedData());

@@ -2,8 +2,7 @@
 
 import { LaunchError } from '../errors.ts';
 import { filtersFor } from '../launch/filters.ts';
-import { launchInPlace } from '../launch/in-place.ts';
-import { findProgram } from '../launch/search.ts';
+import { launchInPlace, prepareLaunch } from '../launch/in-place.ts';
 import { rawWords } from '../launch/argv.ts';
 import { actionText } from '../policy/action.ts';
 import { printPolicy } from '../policy/language/print.ts';
@@ -15,15 +14,14 @@ import type { Split } from './words.ts';
 /** Becomes the program; comes back only from a dry run. */
 export function run({ options, command }: Split): void {
   const words = rawWords(command);
-  const [program] = words;
-  if (program === undefined) {
+  if (words.length === 0) {
     throw new LaunchError('no program to run', 125, { advice: 'sandbox-run [options] -- PROGRAM [ARG…]; see sandbox-run --help' });
   }
   const policy = policyFrom(options, process.env);
   const abis = servedHere(options, policy);
   const filters = filtersFor(policy, abis);
   if (options['dry-run'] !== true) return launchInPlace({ filters, command: words });
-  const found = findProgram(program).toString();
+  const found = Buffer.from(prepareLaunch({ filters, command: words }).native.path).toString();
   const sizes = filters.map((filter) => filter.length);
   const served = abis.map((abi) => abi.name);
   writeAll(

@@ -2,10 +2,8 @@
 // load the rest.
 
 import { commandNames, runTable } from './options.ts';
-import { filtersFor } from '../launch/filters.ts';
 import { report } from './report.ts';
 import { run } from './run.ts';
-import { nativeAbi, policyFrom } from './sources.ts';
 import { splitWords } from './words.ts';
 
 /** `words`: the command line without node and the script. `load`: brings in the commands. */
@@ -27,12 +25,3 @@ export async function start(
     process.exitCode = report(error, 125, isJson);
   }
 }
-
-/** For the build: does what a run does up to the launch, then hands over, so that V8's code for it can be kept. */
-export function warmUp(done: () => void): void {
-  const words = splitWords(['--allow', 'read,write', '--rule', WARM_UP_RULE, '--', 'true'], runTable);
-  filtersFor(policyFrom(words.options, {}), [nativeAbi()]);
-  done();
-}
-
-const WARM_UP_RULE = 'errno EPERM clone(flags & CLONE_NEWUSER), socket(domain in {1, 2..4, 10}), lseek(offset < -1)';

@@ -58,29 +58,37 @@ function heavyMiddle<Outcome>(intervals: readonly Interval<Outcome>[]): number {
   return intervals.length - 1;
 }
 
-/** A range first…last of intervals, of which up to two single values have been peeled (0: none). */
+/** A range first…last of intervals, of which up to two single values, p < q, have been peeled (0: none). */
 class Search<Outcome> {
   readonly #intervals: readonly Interval<Outcome>[];
   readonly #count: number;
   /** Sums of weights: #weights[i] is that of the intervals before i. */
   readonly #weights: Float64Array;
+  readonly #peelable: Uint8Array;
   /** By first and last: the cost, and the best test (a split before interval k: k; a peel of k: -k). */
   readonly #costs: Float64Array;
   readonly #choices: Int16Array;
   /** The best split, also where a peel was better. */
   readonly #splits: Int16Array;
-  /** The same for ranges with peeled values, by a number made of first, last and the peeled. */
-  readonly #peeledCosts = new Map<number, number>();
-  readonly #peeledChoices = new Map<number, number>();
+  /** The same for short ranges with peeled values, by #place. A cost of 0: not known yet. */
+  readonly #peeledCosts: Float64Array;
+  readonly #peeledChoices: Int16Array;
 
   constructor(intervals: readonly Interval<Outcome>[]) {
+    const n = intervals.length;
     this.#intervals = intervals;
-    this.#count = intervals.length;
-    this.#weights = new Float64Array(this.#count + 1);
-    for (let i = 0; i < this.#count; i++) this.#weights[i + 1] = this.#weights[i]! + intervals[i]!.weight;
-    this.#costs = new Float64Array(this.#count * this.#count);
-    this.#choices = new Int16Array(this.#count * this.#count);
-    this.#splits = new Int16Array(this.#count * this.#count);
+    this.#count = n;
+    this.#weights = new Float64Array(n + 1);
+    this.#peelable = new Uint8Array(n);
+    for (let i = 0; i < n; i++) {
+      this.#weights[i + 1] = this.#weights[i]! + intervals[i]!.weight;
+      this.#peelable[i] = isPeelable(intervals, i) ? 1 : 0;
+    }
+    this.#costs = new Float64Array(n * n);
+    this.#choices = new Int16Array(n * n);
+    this.#splits = new Int16Array(n * n);
+    this.#peeledCosts = new Float64Array(n * PEEL_WINDOW ** 3);
+    this.#peeledChoices = new Int16Array(n * PEEL_WINDOW ** 3);
   }
 
   tree(): Tree<Outcome> {
@@ -108,8 +116,8 @@ class Search<Outcome> {
     this.#splits[first * n + last] = choice;
     if (last - first < PEEL_WINDOW) {
       for (let k = first + 1; k < last; k++) {
-        if (!this.#isPeelable(k)) continue;
-        const cost = this.#peeled(first, last, k, 0);
+        if (this.#peelable[k] === 0) continue;
+        const cost = this.#cost(first, last, k, 0);
         if (cost < best) {
           best = cost;
           choice = -k;
@@ -120,36 +128,35 @@ class Search<Outcome> {
     this.#choices[first * n + last] = choice;
   }
 
-  /** A single value between two intervals of one outcome. */
-  #isPeelable(k: number): boolean {
-    const [before, it, after] = [this.#intervals[k - 1]!, this.#intervals[k]!, this.#intervals[k + 1]!];
-    return after.start === it.start + 1 && before.outcome === after.outcome;
-  }
-
-  /** The cost of first…last without the intervals p and q (0: none; p < q if both). */
+  /** The cost of first…last without the intervals p and q (0: none; p alone, or p < q). */
   #cost(first: number, last: number, p: number, q: number): number {
-    // A peeled value at the edge is no longer there at all.
-    if (p !== 0 && (p < first || p > last)) p = 0;
-    if (q !== 0 && (q < first || q > last)) q = 0;
-    if (p === 0 && q === 0) return this.#costs[first * this.#count + last]!;
-    if (p === 0) return this.#peeled(first, last, q, 0);
-    return this.#peeled(first, last, p, q);
+    // What is peeled outside of the range or at its edge is not there at all.
+    if (q !== 0 && q > last) q = 0;
+    if (p !== 0 && p < first) {
+      p = q;
+      q = 0;
+    }
+    if (p === 0 || p > last) return this.#costs[first * this.#count + last]!;
+    if (p === first) return this.#cost(first + 1, last, q, 0);
+    if (q === last) return this.#cost(first, last - 1, p, 0);
+    if (p === last) return this.#cost(first, last - 1, 0, 0);
+    // Each peeled value has joined its neighbours; if that leaves one interval, there is nothing to ask.
+    if (last - first === (q === 0 ? 2 : 4)) return 0;
+    const place = this.#place(first, last, p, q);
+    const known = this.#peeledCosts[place]!;
+    return known !== 0 ? known : this.#peeled(first, last, p, q, place);
   }
 
-  #peeled(first: number, last: number, p: number, q: number): number {
-    // One interval is left: nothing to ask.
-    if (this.#isOne(first, last, p, q)) return 0;
-    if (first === p) return this.#cost(first + 1, last, q, 0);
-    if (last === p && q === 0) return this.#cost(first, last - 1, 0, 0);
-    if (last === q) return this.#cost(first, last - 1, p, 0);
-    const key = ((first * 256 + last) * 256 + p) * 256 + q;
-    const known = this.#peeledCosts.get(key);
-    if (known !== undefined) return known;
+  #place(first: number, last: number, p: number, q: number): number {
+    return (((first * PEEL_WINDOW + last - first) * PEEL_WINDOW + p - first) * PEEL_WINDOW + (q === 0 ? 0 : q - first)) | 0;
+  }
+
+  #peeled(first: number, last: number, p: number, q: number, place: number): number {
     let best = Number.POSITIVE_INFINITY;
     let choice = 0;
     for (let k = first + 1; k <= last; k++) {
       // A boundary of a peeled value divides nothing.
-      if (this.#isMerged(k, p) || this.#isMerged(k, q)) continue;
+      if (k === p || k === p + 1 || (q !== 0 && (k === q || k === q + 1))) continue;
       const cost = this.#cost(first, k - 1, p, q) + this.#cost(k, last, p, q);
       if (cost < best) {
         best = cost;
@@ -158,53 +165,38 @@ class Search<Outcome> {
     }
     if (q === 0) {
       for (let k = p + 2; k < last; k++) {
-        if (!this.#isPeelable(k)) continue;
-        const cost = this.#peeled(first, last, p, k);
+        if (this.#peelable[k] === 0) continue;
+        const cost = this.#cost(first, last, p, k);
         if (cost < best) {
           best = cost;
           choice = -k;
         }
       }
     }
-    let weight = this.#weights[last + 1]! - this.#weights[first]! - this.#intervals[p]!.weight;
-    if (q !== 0) weight -= this.#intervals[q]!.weight;
-    weight += TEST_SIZE;
-    this.#peeledCosts.set(key, best + weight);
-    this.#peeledChoices.set(key, choice);
-    return best + weight;
+    const gone = this.#intervals[p]!.weight + (q === 0 ? 0 : this.#intervals[q]!.weight);
+    const cost = best + this.#weights[last + 1]! - this.#weights[first]! - gone + TEST_SIZE;
+    this.#peeledCosts[place] = cost;
+    this.#peeledChoices[place] = choice;
+    return cost;
   }
 
-  #isMerged(boundary: number, peeled: number): boolean {
-    return peeled !== 0 && (boundary === peeled || boundary === peeled + 1);
-  }
-
-  #isOne(first: number, last: number, p: number, q: number): boolean {
-    for (let k = first + 1; k <= last; k++) if (!this.#isMerged(k, p) && !this.#isMerged(k, q)) return false;
-    return true;
-  }
-
+  /** The tree that #cost has priced, by the same steps. */
   #build(first: number, last: number, p: number, q: number): Tree<Outcome> {
-    if (p !== 0 && (p < first || p > last)) p = 0;
-    if (q !== 0 && (q < first || q > last)) q = 0;
-    if (p === 0) {
+    if (q !== 0 && q > last) q = 0;
+    if (p !== 0 && p < first) {
       p = q;
       q = 0;
     }
-    if (this.#isOne(first, last, p, q)) {
-      return {
-        kind: 'outcome',
-        outcome: this.#intervals[p !== 0 && first === p ? first + 1 : first]!.outcome,
-      };
-    }
+    if (p > last) p = 0;
     if (p !== 0) {
-      if (first === p) return this.#build(first + 1, last, q, 0);
-      if (last === p && q === 0) return this.#build(first, last - 1, 0, 0);
-      if (last === q) return this.#build(first, last - 1, p, 0);
+      if (p === first) return this.#build(first + 1, last, q, 0);
+      if (q === last) return this.#build(first, last - 1, p, 0);
+      if (p === last) return this.#build(first, last - 1, 0, 0);
     }
+    const peeled = p === 0 ? 0 : q === 0 ? 2 : 4;
+    if (last - first === peeled) return { kind: 'outcome', outcome: this.#intervals[first]!.outcome };
     const choice =
-      p === 0
-        ? this.#choices[first * this.#count + last]!
-        : this.#peeledChoices.get(((first * 256 + last) * 256 + p) * 256 + q)!;
+      p === 0 ? this.#choices[first * this.#count + last]! : this.#peeledChoices[this.#place(first, last, p, q)]!;
     if (choice > 0) {
       return {
         kind: 'test',
@@ -214,13 +206,19 @@ class Search<Outcome> {
         no: this.#build(first, choice - 1, p, q),
       };
     }
-    const peeled = this.#intervals[-choice]!;
+    const single = this.#intervals[-choice]!;
     return {
       kind: 'test',
       test: 'eq',
-      key: peeled.start,
-      yes: { kind: 'outcome', outcome: peeled.outcome },
+      key: single.start,
+      yes: { kind: 'outcome', outcome: single.outcome },
       no: p === 0 ? this.#build(first, last, -choice, 0) : this.#build(first, last, p, -choice),
     };
   }
+}
+
+/** A single value between two intervals of one outcome. */
+function isPeelable<Outcome>(intervals: readonly Interval<Outcome>[], k: number): boolean {
+  const [before, it, after] = [intervals[k - 1], intervals[k]!, intervals[k + 1]];
+  return before !== undefined && after?.start === it.start + 1 && before.outcome === after.outcome;
 }

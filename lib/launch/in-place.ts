@@ -6,7 +6,7 @@
 
 import { encode, type Program } from '../bpf/instruction.ts';
 import { LaunchError } from '../errors.ts';
-import { loadAddon, type NativeFailure, type NativeFilter } from '../native.ts';
+import { type Addon, loadAddon, type NativeFailure, type NativeFilter, type NativeLaunch } from '../native.ts';
 import { descriptorsToHandOn } from './descriptors.ts';
 import { openFilesBefore } from './limits.ts';
 import { findProgram } from './search.ts';
@@ -29,17 +29,22 @@ export interface InPlaceLaunch {
   readonly name?: string;
 }
 
-/** Becomes the program. Throws LaunchError with the status to exit with (125, 126, 127) if it cannot be started and that
- * shows before the filter; later the native side writes the message itself and exits. */
-export function launchInPlace(launch: InPlaceLaunch): never {
+/** A launch with all that can be settled before it: the program found, the addon loaded, the filters as bytes. */
+export interface PreparedLaunch {
+  readonly addon: Addon;
+  readonly native: NativeLaunch;
+}
+
+/** Settles everything that needs no change to this process. Throws LaunchError with the status to exit with. */
+export function prepareLaunch(launch: InPlaceLaunch): PreparedLaunch {
   const [name, ...rest] = launch.command.map(bytesOf);
   if (name === undefined)
     throw new LaunchError('no program was named', 125, { advice: 'put the program after the options' });
   if (launch.filters.length === 0) throw new LaunchError('there is no filter to start the program in');
   const path = findProgram(name);
-  const addon = loadOrExplain();
-  try {
-    return addon.launch({
+  return {
+    addon: loadOrExplain(),
+    native: {
       filters: launch.filters.map(nativeFilter),
       flags:
         (launch.log === true ? SECCOMP_FILTER_FLAG_LOG : 0) |
@@ -49,7 +54,16 @@ export function launchInPlace(launch: InPlaceLaunch): never {
       prefix: Buffer.concat([Buffer.from(`${launch.name ?? 'sandbox-run'}: `), path, Buffer.from(': ')]),
       descriptors: Int32Array.from(descriptorsToHandOn()),
       openFiles: openFilesBefore(),
-    });
+    },
+  };
+}
+
+/** Becomes the program. Throws LaunchError with the status to exit with (125, 126, 127) if it cannot be started and that
+ * shows before the filter; later the native side writes the message itself and exits. */
+export function launchInPlace(launch: InPlaceLaunch): never {
+  const { addon, native } = prepareLaunch(launch);
+  try {
+    return addon.launch(native);
   } catch (error) {
     throw toLaunchError(error);
   }

@@ -1,7 +1,7 @@
 // System call names and numbers, per ABI. The table is text, and a column of it is read only when its ABI is asked for:
 // starting a program under a small list must not pay for nine other architectures.
 
-import { type Abi, type AbiName, abis, isAbiName } from './abi.ts';
+import { type Abi, type AbiName, abis } from './abi.ts';
 import { syscallNumberTable } from './data/syscall-numbers.ts';
 
 interface Column {
@@ -11,7 +11,7 @@ interface Column {
 }
 
 const columns = new Map<string, Column>();
-let rows: readonly (readonly string[])[] | undefined;
+let lines: readonly string[] | undefined;
 let everyName: ReadonlySet<string> | undefined;
 
 /** The number as it stands in seccomp_data.nr (base or bit 30 included); undefined where the ABI has no such call. */
@@ -49,37 +49,33 @@ export function abisWith(name: string): readonly AbiName[] {
 }
 
 function allNames(): ReadonlySet<string> {
-  everyName ??= new Set(
-    tableRows()
-      .slice(1)
-      .map((row) => row[0]!),
-  );
+  everyName ??= new Set(tableLines().map((line) => line.slice(0, line.indexOf('\t'))));
   return everyName;
 }
 
-function tableRows(): readonly (readonly string[])[] {
-  rows ??= syscallNumberTable
-    .trimEnd()
-    .split('\n')
-    .map((line) => line.split('\t'));
-  return rows;
+function tableLines(): readonly string[] {
+  lines ??= syscallNumberTable.slice(syscallNumberTable.indexOf('\n') + 1, -1).split('\n');
+  return lines;
 }
 
 function columnOf(abi: Abi): Column {
   const known = columns.get(abi.table);
   if (known !== undefined) return known;
-  const [header, ...body] = tableRows();
-  const index = header!.indexOf(abi.table);
-  if (index < 0 || !isAbiName(abi.name)) throw new Error(`no table for ABI ${abi.name}`);
+  const header = syscallNumberTable.slice(0, syscallNumberTable.indexOf('\n')).split('\t');
+  const index = header.indexOf(abi.table);
+  if (index < 0) throw new Error(`no table for ABI ${abi.name}`);
   const numbers = new Map<string, number>();
   const names = new Map<number, string>();
   let newest = 0;
-  for (const row of body) {
-    const cell = row[index]!;
-    if (cell === '-') continue;
-    const number = Number(cell);
-    numbers.set(row[0]!, number);
-    names.set(number, row[0]!);
+  for (const line of tableLines()) {
+    let start = line.indexOf('\t') + 1;
+    const name = line.slice(0, start - 1);
+    for (let skip = 1; skip < index; skip++) start = line.indexOf('\t', start) + 1;
+    // A cell is a number or '-', which is not one.
+    const number = Number.parseInt(line.slice(start, start + LONGEST_NUMBER), 10);
+    if (Number.isNaN(number)) continue;
+    numbers.set(name, number);
+    names.set(number, name);
     if (number < PRIVATE_NUMBERS) newest = Math.max(newest, number);
   }
   const column = { numbers, names, newest };
@@ -87,5 +83,6 @@ function columnOf(abi: Abi): Column {
   return column;
 }
 
+const LONGEST_NUMBER = 6;
 /** arm keeps breakpoint, cacheflush and the like at __ARM_NR_BASE (0x0f0000), above any common number. */
 const PRIVATE_NUMBERS = 0xf0000;
