@@ -160,6 +160,13 @@ kill ptrace
     expect(printPolicy({ statements: [], defaults: [] })).toBe('');
   });
 
+  test('what cannot be written is not written wrongly', () => {
+    expect(() => printCondition({ kind: 'and', of: [] })).toThrow('an empty and cannot be written');
+    expect(() => printCondition({ kind: 'in', operand: { argument: 'arg0' }, ranges: [] })).toThrow(
+      RangeError,
+    );
+  });
+
   test('the parts print by themselves', () => {
     expect(printStatement(parse('errno EPERM  ptrace,bpf').statements[0]!)).toBe('errno EPERM ptrace, bpf\n');
     expect(printCondition(condition('openat(flags==1)'))).toBe('flags == 1');

@@ -32,7 +32,11 @@ export function printCall(call: Call): string {
   return `${target} except {${[first, ...others].map(printTarget).join(', ')}}`;
 }
 
+/** Throws RangeError for an empty `and`, `or` or `in`, which the language has no way to write. */
 export function printCondition(condition: Condition): string {
+  const parts = 'ranges' in condition ? condition.ranges : 'of' in condition ? condition.of : undefined;
+  if (Array.isArray(parts) && parts.length === 0)
+    throw new RangeError(`an empty ${condition.kind} cannot be written`);
   switch (condition.kind) {
     case 'compare':
       return `${printOperand(condition.operand)} ${condition.op} ${printValue(condition.value)}`;
