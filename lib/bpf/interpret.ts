@@ -45,7 +45,27 @@ export function refusal(program: op.Program): string | undefined {
     }
   }
   const last = program.at(-1)!.code;
-  return last === op.BPF_RET_K || last === op.BPF_RET_A ? undefined : 'the last instruction is not a RET';
+  if (last !== op.BPF_RET_K && last !== op.BPF_RET_A) return 'the last instruction is not a RET';
+  return unwrittenMemory(program);
+}
+
+/** The kernel also refuses a program that reads a word of M[] which some way there has not written (check_load_and_stores).
+ * Like the kernel this counts an instruction behind a RET as reached from it. */
+function unwrittenMemory(program: op.Program): string | undefined {
+  const all = 0xffff;
+  const written = program.map(() => all);
+  let here = 0;
+  for (const [at, { code, k, jt, jf }] of program.entries()) {
+    here &= written[at]!;
+    if (code === op.BPF_ST || code === op.BPF_STX) here |= 1 << k;
+    else if ((code === op.BPF_LD_MEM || code === op.BPF_LDX_MEM) && (here & (1 << k)) === 0) {
+      return `instruction ${at}: M[${k}] may not have been written`;
+    } else if (isJump(code)) {
+      for (const distance of code === op.BPF_JMP_JA ? [k] : [jt, jf]) written[at + 1 + distance]! &= here;
+      here = all;
+    }
+  }
+  return undefined;
 }
 
 /** Runs a program that the kernel would accept (see `refusal`). `bigEndian` is the byte order of the machine. */
