@@ -5,9 +5,10 @@
 
 import { ProofError } from '../errors.ts';
 import { OFFSET_ARCH, OFFSET_NR } from './instruction.ts';
+import { intersect, MAX_WORD } from './intervals.ts';
 import { describe, type Region, restrict } from './region.ts';
 import type { Formula, Specification, SpecifiedRange, SpecifiedRule, WordFormula } from './specification.ts';
-import { anyWord, everything, intersect, MAX_WORD, negated, relation, type WordTest } from './word-set.ts';
+import { anyWord, negated, plainIntervals, relation, type WordTest } from './word-set.ts';
 
 const ALLOW = 0x7fff0000;
 const ALL_COOKIE_WORDS = 0b111111;
@@ -43,7 +44,7 @@ function checkNumbers(
   gated: ReadonlySet<number>,
   budget: { left: number },
 ): void {
-  const numbers = region.get(OFFSET_NR)?.get(MAX_WORD) ?? everything;
+  const numbers = plainIntervals(region.get(OFFSET_NR) ?? anyWord);
   for (const range of overlapping(ranges, numbers)) {
     const here = restrict(region, OFFSET_NR, {
       mask: MAX_WORD,

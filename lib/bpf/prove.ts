@@ -2,7 +2,7 @@
 //
 // It walks the instructions symbolically. A state is a place in the program, what the accumulator holds, and for each
 // word of seccomp_data the set of values that lead there; jumps go forward only, so taking places in ascending order sees
-// each once, and states that differ in one plain word are joined, which keeps shared tails from multiplying paths. At
+// each once, and states that differ in one word are joined, which keeps shared tails from multiplying paths. At
 // each RET the sets are split further, until the specification gives one answer for all of them, and that
 // must be the program's. It knows nothing of how the program was made, and follows only the few instructions
 // that the kernel can also cache; anything else is a failure, never an assumption.
@@ -11,9 +11,10 @@ import { ProofError } from '../errors.ts';
 import { type Ending, mustAgree } from './agreement.ts';
 import * as op from './instruction.ts';
 import { refusal, strictest } from './interpret.ts';
+import { MAX_WORD } from './intervals.ts';
 import { restrict } from './region.ts';
 import { argumentOffset, type Specification } from './specification.ts';
-import { anyWord, keyOf, MAX_WORD, negated, union, type WordTest } from './word-set.ts';
+import { anyWord, keyOf, negated, union, type WordTest } from './word-set.ts';
 
 const ALLOW = 0x7fff0000;
 

@@ -1,7 +1,8 @@
 // A part of all possible seccomp_data: for each of its words the set of values that it may have there. The proof moves
 // through a program with such regions, and cuts them finer until everything asked about one has a single answer.
 
-import { anyWord, MAX_WORD, narrow, type WordSet, type WordTest } from './word-set.ts';
+import { MAX_WORD } from './intervals.ts';
+import { anyWord, type Conjunction, narrow, type WordSet, type WordTest } from './word-set.ts';
 
 /** Byte offset → set. A word that is missing may be anything. */
 export type Region = ReadonlyMap<number, WordSet>;
@@ -11,7 +12,6 @@ export function restrict(region: Region, offset: number, test: WordTest): Region
   const known = region.get(offset) ?? anyWord;
   const left = narrow(known, test);
   if (left === undefined) return undefined;
-  if (left === known) return region;
   return new Map(region).set(offset, left);
 }
 
@@ -22,7 +22,12 @@ export function describe(region: Region): string {
 }
 
 function describeSet(set: WordSet): string {
-  return [...set]
+  const shown = set.slice(0, 4).map(describeOne);
+  return `${shown.join(' or ')}${set.length > 4 ? ' or …' : ''}`;
+}
+
+function describeOne(one: Conjunction): string {
+  return [...one]
     .map(([mask, intervals]) => {
       const shown = intervals.slice(0, 6).map((word) => `0x${word.toString(16)}`);
       const dots = intervals.length > 6 ? ' …' : '';

@@ -1,15 +1,8 @@
 // What a chain of filters is to mean, in the machine's own terms: words of seccomp_data and SECCOMP_RET_ values. The
 // proof holds a program against this. It is made from a policy's meaning, never from anything that the compiler made.
 
-import {
-  everything,
-  type Intervals,
-  intersect,
-  isEverything,
-  negated,
-  normal,
-  type WordTest,
-} from './word-set.ts';
+import { everything, type Intervals, intersect, isEverything, normal } from './intervals.ts';
+import { negated, type WordTest } from './word-set.ts';
 
 /** One word of seccomp_data passes a test. `offset` is a byte offset into it. */
 export interface WordFormula {

@@ -86,11 +86,11 @@ function tryMutants(
       tally.rejected++;
       continue;
     }
-    if (refusal(mutant.program) !== undefined) {
-      expect(accepted).toBe(false);
+    const [installed] = withCookie([mutant.program], cookie);
+    if (refusal(installed!) !== undefined) {
+      expect(accepted, `${mutant.what}, SEED=${seed}`).toBe(false);
       continue;
     }
-    const [installed] = withCookie([mutant.program], cookie);
     let isChanged = false;
     for (const data of interesting(random, policy, served, mutant.program)) {
       const before = interpret(original!, data, bigEndian).value;
