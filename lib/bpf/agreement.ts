@@ -103,25 +103,48 @@ function checkRules(
 }
 
 /** What is left to ask of a formula inside a region: nothing, because it is true or false there, or a shorter formula. */
-function residue(formula: Formula, region: Region): boolean | Formula {
+function residue(formula: Formula, region: Region, looksAtCases = true): boolean | Formula {
   if (formula.kind === 'word') {
     const now = relation(region.get(formula.offset) ?? anyWord, formula.test);
     return now === 'both' ? formula : now === 'inside';
   }
   if (formula.kind === 'not') {
-    const left = residue(formula.of, region);
+    const left = residue(formula.of, region, looksAtCases);
     if (left === formula.of) return formula;
     return typeof left === 'boolean' ? !left : { kind: 'not', of: left };
   }
   const decisive = formula.kind === 'or';
   const parts: Formula[] = [];
   for (const part of formula.of) {
-    const left = residue(part, region);
+    const left = residue(part, region, looksAtCases);
     if (left === decisive) return decisive;
     if (typeof left !== 'boolean') parts.push(left);
   }
   if (parts.length === 0) return !decisive;
-  return parts.length === 1 ? parts[0]! : { kind: formula.kind, of: parts };
+  if (parts.length === 1) return parts[0]!;
+  const left: Formula = { kind: formula.kind, of: parts };
+  if (!looksAtCases || !isOfOneWord(parts)) return left;
+  return truthByCases(left, region, { left: FEW_CASES }) ?? left;
+}
+
+/** Cases of one word that are gone through to decide a formula about it, before it is left to be cut with the region. */
+const FEW_CASES = 64;
+
+/** Whether a formula about one word is true or false for all its values; undefined: it depends, or it takes too long to tell. To
+ * decide it for itself keeps the cases of one argument from multiplying with those of the others. */
+function truthByCases(formula: Formula, region: Region, cases: { left: number }): boolean | undefined {
+  const left = residue(formula, region, false);
+  if (typeof left === 'boolean') return left;
+  if (--cases.left < 0) return undefined;
+  const { offset, test } = wordsOf(left)[0]!;
+  const first = truthByCases(left, restrict(region, offset, test)!, cases);
+  if (first === undefined) return undefined;
+  return truthByCases(left, restrict(region, offset, negated(test))!, cases) === first ? first : undefined;
+}
+
+function isOfOneWord(parts: readonly Formula[]): boolean {
+  const words = parts.flatMap(wordsOf);
+  return words.every((one) => one.offset === words[0]!.offset);
 }
 
 /** Of the first undecided rule: its first test; if it has many on that word, the middle between them, where that cuts. */
