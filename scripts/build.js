@@ -13,7 +13,9 @@ const require = createRequire(import.meta.url);
 rmSync(join(root, 'dist'), { recursive: true, force: true });
 
 const tsc = join(dirname(require.resolve('typescript/package.json')), 'bin', 'tsc');
-const result = spawnSync(process.execPath, [tsc, '--project', join(root, 'tsconfig.build.json')], { stdio: 'inherit' });
+const result = spawnSync(process.execPath, [tsc, '--project', join(root, 'tsconfig.build.json')], {
+  stdio: 'inherit',
+});
 if (result.status !== 0) process.exit(result.status ?? 1);
 
 const { build } = await import('esbuild');
@@ -36,7 +38,13 @@ await build({
 });
 
 // V8's code for the bundle, made after a first run so that the functions of a run are in it.
-const words = ['--dry-run', '--policy', join(root, 'bench', 'policies', 'd-arguments.policy'), '--allow', 'read,write'];
+const words = [
+  '--dry-run',
+  '--policy',
+  join(root, 'bench', 'policies', 'd-arguments.policy'),
+  '--allow',
+  'read,write',
+];
 const made = spawnSync(process.execPath, [join(root, 'bin', 'sandbox-run.cjs'), ...words, '--', 'true'], {
   stdio: ['ignore', 'ignore', 'inherit'],
   env: { PATH: process.env.PATH, SANDBOX_RUN_MAKE_CACHE: join(root, 'dist', 'start.cache') },

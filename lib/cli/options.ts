@@ -17,17 +17,47 @@ export interface Option {
 
 /** Which policy: for running and for every command that takes one. */
 export const policyOptions = [
-  { name: 'allow', value: 'CALLS', many: true, completes: 'calls', help: "Permit these calls: read,write,'ioctl(cmd == TCGETS)',@basic-io" },
-  { name: 'deny', value: 'CALLS', many: true, completes: 'calls', help: 'Refuse these calls, whatever else permits them' },
-  { name: 'rule', value: 'STATEMENT', many: true, help: "One statement of the policy language: 'errno EPERM ptrace'" },
-  { name: 'policy', alias: 'p', value: 'FILE', many: true, completes: 'file', help: 'Read a policy file; several are merged' },
+  {
+    name: 'allow',
+    value: 'CALLS',
+    many: true,
+    completes: 'calls',
+    help: "Permit these calls: read,write,'ioctl(cmd == TCGETS)',@basic-io",
+  },
+  {
+    name: 'deny',
+    value: 'CALLS',
+    many: true,
+    completes: 'calls',
+    help: 'Refuse these calls, whatever else permits them',
+  },
+  {
+    name: 'rule',
+    value: 'STATEMENT',
+    many: true,
+    help: "One statement of the policy language: 'errno EPERM ptrace'",
+  },
+  {
+    name: 'policy',
+    alias: 'p',
+    value: 'FILE',
+    many: true,
+    completes: 'file',
+    help: 'Read a policy file; several are merged',
+  },
   {
     name: 'default-action',
     value: 'ACTION',
     completes: 'actions',
     help: 'What happens to what is not permitted: kill (the default), kill-thread, trap, errno:NAME, log',
   },
-  { name: 'abi', value: 'LIST', many: true, completes: 'abis', help: "ABIs that the filter serves; this machine's own by default" },
+  {
+    name: 'abi',
+    value: 'LIST',
+    many: true,
+    completes: 'abis',
+    help: "ABIs that the filter serves; this machine's own by default",
+  },
   { name: 'permissive', help: 'Log what would be refused, and let it go on' },
 ] as const satisfies readonly Option[];
 
@@ -53,7 +83,12 @@ export const helpOptions = [
 ] as const satisfies readonly Option[];
 
 /** What `sandbox-run [options] PROGRAM` understands. */
-export const runTable: readonly Option[] = [...policyOptions, ...runOptions, ...outputOptions, ...helpOptions];
+export const runTable: readonly Option[] = [
+  ...policyOptions,
+  ...runOptions,
+  ...outputOptions,
+  ...helpOptions,
+];
 
 /** The first word after `sandbox-run` that is not a program to run. */
 export const commandNames = ['compile', 'check', 'explain', 'syscalls', 'completion'] as const;

@@ -8,7 +8,11 @@ import { LaunchError, SandboxError } from '../errors.ts';
  * node:tty brings in node:net and streams, which takes longer than all our own code, so it is loaded only here. */
 export function hasColor(fd: number): boolean {
   const { NO_COLOR, TERM } = process.env;
-  return (NO_COLOR === undefined || NO_COLOR === '') && TERM !== 'dumb' && process.getBuiltinModule('node:tty').isatty(fd);
+  return (
+    (NO_COLOR === undefined || NO_COLOR === '') &&
+    TERM !== 'dumb' &&
+    process.getBuiltinModule('node:tty').isatty(fd)
+  );
 }
 
 export function renderError(error: SandboxError, color: boolean): string {
@@ -18,7 +22,9 @@ export function renderError(error: SandboxError, color: boolean): string {
   const lines = [`sandbox-run: ${where}${paint('1', error.message)}`];
   if (place !== undefined) {
     const gutter = `  ${place.line} | `;
-    const caret = ' '.repeat(gutter.length) + place.text.slice(0, place.column - 1).replace(/[^\t]/g, ' ');
+    const caret =
+      ' '.repeat(gutter.length) +
+      place.text.slice(0, (place.caret ?? place.column) - 1).replace(/[^\t]/g, ' ');
     lines.push(gutter + place.text, caret + paint('31', '^'));
   }
   if (advice !== undefined) lines.push(paint('2', `  ${advice}`));
@@ -41,16 +47,13 @@ export function report(error: unknown, status: number, json = false): number {
           advice: 'this is a fault in sandbox-run; please report it',
         });
   writeAll(2, json ? errorAsJson(known) : renderError(known, hasColor(2)));
-  const others = (error as { others?: unknown }).others;
-  if (!json && Array.isArray(others)) {
-    for (const other of others) if (other instanceof SandboxError) writeAll(2, renderError(other, hasColor(2)));
-  }
+  if (!json) for (const other of known.others) writeAll(2, renderError(other, hasColor(2)));
   return error instanceof LaunchError ? error.exitStatus : status;
 }
 
 /** Writes all of it, also to a pipe that is full for a moment. A closed pipe ends the writing. */
-export function writeAll(fd: number, text: string): void {
-  let rest = Buffer.from(text);
+export function writeAll(fd: number, content: string | Uint8Array): void {
+  let rest = typeof content === 'string' ? Buffer.from(content) : content;
   while (rest.length > 0) {
     try {
       rest = rest.subarray(writeSync(fd, rest));

@@ -1,9 +1,9 @@
 // The main job: `sandbox-run [options] [--] PROGRAM [ARG…]`. Whatever goes wrong ends here with a message and 125 to 127.
 
 import { LaunchError } from '../errors.ts';
+import { rawWords } from '../launch/argv.ts';
 import { filtersFor } from '../launch/filters.ts';
 import { launchInPlace, prepareLaunch } from '../launch/in-place.ts';
-import { rawWords } from '../launch/argv.ts';
 import { actionText } from '../policy/action.ts';
 import { printPolicy } from '../policy/language/print.ts';
 import { defaultOf } from '../policy/model.ts';
@@ -15,12 +15,14 @@ import type { Split } from './words.ts';
 export function run({ options, command }: Split): void {
   const words = rawWords(command);
   if (words.length === 0) {
-    throw new LaunchError('no program to run', 125, { advice: 'sandbox-run [options] -- PROGRAM [ARG…]; see sandbox-run --help' });
+    throw new LaunchError('no program to run', 125, {
+      advice: 'sandbox-run [options] -- PROGRAM [ARG…]; see sandbox-run --help',
+    });
   }
   const policy = policyFrom(options, process.env);
   const abis = servedHere(options, policy);
   const filters = filtersFor(policy, abis);
-  if (options['dry-run'] !== true) return launchInPlace({ filters, command: words });
+  if (options['dry-run'] !== true) launchInPlace({ filters, command: words });
   const found = Buffer.from(prepareLaunch({ filters, command: words }).native.path).toString();
   const sizes = filters.map((filter) => filter.length);
   const served = abis.map((abi) => abi.name);

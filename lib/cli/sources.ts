@@ -20,15 +20,24 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /** The policy of options and environment together. Throws UsageError if neither says one, PolicyError for a bad one. */
 export function policyFrom(words: PolicyWords, environment: Environment): Policy {
-  const parts = [policyOfOptions(words), policyOfEnvironment(environment)].filter((part) => part !== undefined);
+  const parts = [policyOfOptions(words), policyOfEnvironment(environment)].filter(
+    (part) => part !== undefined,
+  );
   const [first, second] = parts;
   if (first === undefined) {
     throw new UsageError('no policy: nothing says what the program may do', {
       advice: `give --allow, --deny, --rule or --policy, or set ${ALLOW_VARIABLE} or ${DENY_VARIABLE}`,
     });
   }
-  const both = second === undefined ? first : intersect(first, second);
+  const both =
+    second === undefined ? first : intersect(first, second, { abis: abisInQuestion(words, parts) });
   return words.permissive === true ? permissive(both) : both;
+}
+
+/** What an intersection must be exact for: calls given by number are other calls on other ABIs. */
+function abisInQuestion(words: PolicyWords, parts: readonly Policy[]): readonly AbiName[] {
+  const named = wantedAbis(words) ?? parts.flatMap((part) => part.abis ?? []);
+  return named.length > 0 ? [...new Set(named)] : [nativeAbi().name];
 }
 
 /** undefined: the options say nothing. */
@@ -101,9 +110,12 @@ export function readAction(text: string, source: string): Action {
 function environmentAction(text: string): Action {
   const known = ['log', 'kill', 'kill-thread', 'trap'];
   if (known.includes(text) || /^errno(:.*)?$/.test(text)) return readAction(text, DEFAULT_VARIABLE);
-  throw new UsageError(`${DEFAULT_VARIABLE}=${text}: expected one of ${known.join(', ')}, errno, errno:NAME`, {
-    advice: 'set it to one of these, or unset it for kill',
-  });
+  throw new UsageError(
+    `${DEFAULT_VARIABLE}=${text}: expected one of ${known.join(', ')}, errno, errno:NAME`,
+    {
+      advice: 'set it to one of these, or unset it for kill',
+    },
+  );
 }
 
 /** The machine's own ABI. */
@@ -122,9 +134,12 @@ export function servedHere(words: PolicyWords, policy: Policy): readonly Abi[] {
   if (wanted === undefined) return [native];
   const here = familyOf(native.name).filter((name) => wanted.includes(name));
   if (here[0] === undefined) {
-    throw new PolicyError(`the policy is for ${wanted.join(', ')}, and this machine runs ${familyOf(native.name).join(', ')}`, {
-      advice: `add ${native.name} with --abi or in the policy's abi line`,
-    });
+    throw new PolicyError(
+      `the policy is for ${wanted.join(', ')}, and this machine runs ${familyOf(native.name).join(', ')}`,
+      {
+        advice: `add ${native.name} with --abi or in the policy's abi line`,
+      },
+    );
   }
   return here.map((name) => abis[name]);
 }

@@ -22,15 +22,19 @@ export function splitWords(words: readonly string[], table: readonly Option[]): 
     if (word === '--') return { options, command: words.slice(at + 1), separated: true };
     if (!word.startsWith('-') || word === '-') break;
     const [flag, inline] = cut(word);
-    const option = table.find((one) => flag === `--${one.name}` || (one.alias !== undefined && flag === `-${one.alias}`));
+    const option = table.find(
+      (one) => flag === `--${one.name}` || (one.alias !== undefined && flag === `-${one.alias}`),
+    );
     if (option === undefined) throw unknown(flag, table);
     if (option.value === undefined) {
-      if (inline !== undefined) throw new UsageError(`${flag} takes no value`, { advice: `write ${flag} alone` });
+      if (inline !== undefined)
+        throw new UsageError(`${flag} takes no value`, { advice: `write ${flag} alone` });
       options[option.name] = true;
       continue;
     }
     const value = inline ?? words[++at];
-    if (value === undefined) throw new UsageError(`${flag} needs a value`, { advice: `${flag} ${option.value}: ${option.help}` });
+    if (value === undefined)
+      throw new UsageError(`${flag} needs a value`, { advice: `${flag} ${option.value}: ${option.help}` });
     if (option.choices !== undefined && !option.choices.includes(value)) {
       throw new UsageError(`${flag} ${value}: expected one of ${option.choices.join(', ')}`);
     }
@@ -50,8 +54,15 @@ function cut(word: string): readonly [string, string | undefined] {
 }
 
 function unknown(flag: string, table: readonly Option[]): UsageError {
-  const [close] = nearest(flag, table.map((one) => `--${one.name}`), 1);
+  const [close] = nearest(
+    flag,
+    table.map((one) => `--${one.name}`),
+    1,
+  );
   return new UsageError(`unknown option ${flag}`, {
-    advice: close === undefined ? 'see sandbox-run --help' : `did you mean ${close}? A program's own options come after the program`,
+    advice:
+      close === undefined
+        ? 'see sandbox-run --help'
+        : `did you mean ${close}? A program's own options come after the program`,
   });
 }

@@ -6,7 +6,13 @@
 
 import { encode, type Program } from '../bpf/instruction.ts';
 import { LaunchError } from '../errors.ts';
-import { type Addon, loadAddon, type NativeFailure, type NativeFilter, type NativeLaunch } from '../native.ts';
+import {
+  type Addon,
+  loadAddon,
+  type NativeFailure,
+  type NativeFilter,
+  type NativeLaunch,
+} from '../native.ts';
 import { descriptorsToHandOn } from './descriptors.ts';
 import { openFilesBefore } from './limits.ts';
 import { findProgram } from './search.ts';

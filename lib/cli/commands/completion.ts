@@ -1,0 +1,155 @@
+// `completion`: a script for bash or zsh, made from the option table, with call and group names for the lists of calls.
+
+import { UsageError } from '../../errors.ts';
+import { abiNames } from '../../linux/abi.ts';
+import { groups } from '../../linux/groups.ts';
+import { syscallNames } from '../../linux/syscalls.ts';
+import { actionKinds } from '../../policy/action.ts';
+import type { Command } from '../command.ts';
+import { commandNames, type Option, outputOptions, runTable } from '../options.ts';
+import { writeAll } from '../report.ts';
+import { nativeAbi } from '../sources.ts';
+import { commands } from './index.ts';
+
+export const completion: Command = {
+  name: 'completion',
+  usage: 'bash|zsh',
+  help: 'Print a completion script for a shell',
+  options: [],
+  examples: [
+    ['source <($0 completion bash)', 'in ~/.bashrc'],
+    ['$0 completion zsh > ~/.zfunc/_sandbox-run', 'a folder of your $fpath'],
+  ],
+  run({ words }) {
+    const [shell, more] = words;
+    if (more !== undefined || (shell !== 'bash' && shell !== 'zsh')) {
+      throw new UsageError(`completion: expected bash or zsh, found ${words.join(' ') || 'nothing'}`);
+    }
+    writeAll(1, shell === 'bash' ? bash() : zsh());
+    return 0;
+  },
+};
+
+/** The words that complete an option's value. */
+function values(option: Option): readonly string[] | 'file' | undefined {
+  if (option.choices !== undefined) return option.choices;
+  switch (option.completes) {
+    case 'calls':
+      return [...groups().keys(), ...syscallNames(nativeAbi())];
+    case 'abis':
+      return abiNames;
+    case 'actions':
+      return [
+        ...actionKinds.filter((kind) => kind !== 'errno'),
+        'errno:EPERM',
+        'errno:ENOSYS',
+        'errno:EACCES',
+      ];
+    case 'file':
+      return 'file';
+    default:
+      return undefined;
+  }
+}
+
+const flags = (option: Option): readonly string[] =>
+  option.alias === undefined ? [`--${option.name}`] : [`--${option.name}`, `-${option.alias}`];
+
+/** Every option of every command, once. */
+function allOptions(): readonly Option[] {
+  const byName = new Map<string, Option>();
+  for (const option of [...runTable, ...commands.flatMap((command) => command.options)])
+    byName.set(option.name, option);
+  return [...byName.values()];
+}
+
+function bash(): string {
+  const cases = allOptions()
+    .filter((option) => option.value !== undefined)
+    .map((option) => {
+      const found = values(option);
+      const pattern = flags(option).join('|');
+      if (found === 'file') return `    ${pattern}) COMPREPLY=($(compgen -f -- "$word")); return ;;`;
+      if (found === undefined) return `    ${pattern}) COMPREPLY=(); return ;;`;
+      if (option.completes !== 'calls')
+        return `    ${pattern}) COMPREPLY=($(compgen -W '${found.join(' ')}' -- "$word")); return ;;`;
+      return `    ${pattern}) _sandbox_run_list "$word"; return ;;`;
+    });
+  const perCommand = commands.map(
+    (command) =>
+      `    ${command.name}) options='${[...command.options, ...outputOptions].flatMap(flags).join(' ')}' ;;`,
+  );
+  return `# bash completion for sandbox-run
+_sandbox_run_calls='${(values({ name: '', help: '', completes: 'calls' }) as readonly string[]).join(' ')}'
+_sandbox_run_list() {
+  # A list of calls: complete what stands behind the last comma.
+  local last="\${1##*,}" before=''
+  [[ $1 == *,* ]] && before="\${1%,*},"
+  COMPREPLY=($(compgen -P "$before" -W "$_sandbox_run_calls" -- "$last"))
+  compopt -o nospace
+}
+_sandbox_run() {
+  local word="\${COMP_WORDS[COMP_CWORD]}" previous="\${COMP_WORDS[COMP_CWORD-1]}" options i
+  case "$previous" in
+${cases.join('\n')}
+  esac
+  options='${runTable.flatMap(flags).join(' ')}'
+  case "\${COMP_WORDS[1]}" in
+${perCommand.join('\n')}
+  esac
+  # Behind -- stands the program with words of its own.
+  for ((i = 1; i < COMP_CWORD; i++)); do
+    [[ \${COMP_WORDS[i]} == -- ]] && { COMPREPLY=($(compgen -c -f -- "$word")); return; }
+  done
+  if [[ $word == -* ]]; then COMPREPLY=($(compgen -W "$options" -- "$word"))
+  elif ((COMP_CWORD == 1)); then COMPREPLY=($(compgen -c -W '${commandNames.join(' ')}' -- "$word"))
+  else COMPREPLY=($(compgen -c -f -- "$word"))
+  fi
+}
+complete -F _sandbox_run sandbox-run
+`;
+}
+
+function zsh(): string {
+  const spec = (option: Option): string => {
+    const help = option.help.replace(/[[\]:']/g, (found) => (found === "'" ? '' : `\\${found}`));
+    const found = values(option);
+    const action =
+      found === 'file'
+        ? ':file:_files'
+        : found === undefined
+          ? option.value === undefined
+            ? ''
+            : `:${option.value.toLowerCase()}:`
+          : option.completes === 'calls'
+            ? ':calls:_sandbox_run_calls'
+            : `:${option.value!.toLowerCase()}:(${found.join(' ').replaceAll(':', '\\:')})`;
+    const many = option.many === true ? '\\*' : '';
+    return `    ${many}'--${option.name}[${help}]${action}'`;
+  };
+  return `#compdef sandbox-run
+_sandbox_run_calls() {
+  local -a calls
+  calls=(${(values({ name: '', help: '', completes: 'calls' }) as readonly string[]).join(' ')})
+  _values -s , call $calls
+}
+_sandbox_run() {
+  local -a commands
+  commands=(
+${commands.map((command) => `    '${command.name}:${command.help.replaceAll("'", '')}'`).join('\n')}
+  )
+  if (( CURRENT == 2 )) && [[ $words[2] != -* ]]; then
+    _describe command commands
+    _command_names
+    return
+  fi
+  case $words[2] in
+${commands.map((command) => `    ${command.name})\n      _arguments -s \\\n${[...command.options, ...outputOptions].map(spec).join(' \\\n')} \\\n        '*:word:_files'\n      return ;;`).join('\n')}
+  esac
+  _arguments -s \\
+${runTable.map(spec).join(' \\\n')} \\
+    '(-)1:program:_command_names -e' '*::word:_normal'
+}
+_sandbox_run "$@"
+`;
+}

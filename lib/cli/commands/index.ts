@@ -1,0 +1,11 @@
+// The list of commands. A new one is a file beside this, a row here, and its name in options.ts (which the run path reads
+// without loading any of them).
+
+import type { Command } from '../command.ts';
+import { check } from './check.ts';
+import { compileCommand } from './compile.ts';
+import { completion } from './completion.ts';
+import { explain } from './explain.ts';
+import { syscalls } from './syscalls.ts';
+
+export const commands: readonly Command[] = [compileCommand, check, explain, syscalls, completion];

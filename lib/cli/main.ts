@@ -1,0 +1,156 @@
+// Help, version and the commands, read by yargs. A plain run never comes here (start.ts).
+
+import { readFileSync } from 'node:fs';
+import yargs, { type Argv } from 'yargs';
+import { UsageError } from '../errors.ts';
+import { nearest } from '../linux/nearest.ts';
+import type { Command, CommandWords } from './command.ts';
+import { commands } from './commands/index.ts';
+import { helpOptions, type Option, outputOptions, runTable } from './options.ts';
+import { report, writeAll } from './report.ts';
+
+const EXAMPLES: readonly (readonly [string, string])[] = [
+  ['$0 --allow read,write,exit_group -- ./app', 'start ./app, which may do only this'],
+  ['$0 --deny ptrace,@mount -- ./app', 'everything but this'],
+  ['$0 --policy app.policy -- ./app --its-own-option', 'as a file says'],
+  ['SECCOMP_SYSCALL_ALLOW=read:write $0 ./app', 'as the environment says'],
+];
+
+const EPILOGUE = `Exit status: the program's own, and its death by a signal; 125 if it was not started, 126 if it cannot be
+executed, 127 if it is not found. A program that is killed for a refused call dies of SIGSYS (159 in a shell).
+Commands: 0, 1 for an answer that is no, 2 for an error.`;
+
+/** Runs a command, or shows help or the version. Gives the exit status. */
+export async function main(words: readonly string[]): Promise<number> {
+  let status = 0;
+  const parser = yargs([...words])
+    .scriptName('sandbox-run')
+    .parserConfiguration({
+      'camel-case-expansion': false,
+      'dot-notation': false,
+      'parse-numbers': false,
+      'parse-positional-numbers': false,
+      'boolean-negation': false,
+      'greedy-arrays': false,
+    })
+    .exitProcess(false)
+    .locale('en')
+    .wrap(Math.min(110, process.stdout.columns ?? 110))
+    .usage(
+      '$0 [options] [--] PROGRAM [ARG…]\n$0 COMMAND …\n\nStarts a program inside a seccomp filter, with no change to the program.',
+    )
+    .help(false)
+    .version(false)
+    .epilogue(EPILOGUE)
+    .fail((message, error) => {
+      throw error ?? new UsageError(message, { advice: 'see sandbox-run --help' });
+    });
+  for (const [command, what] of EXAMPLES) parser.example(command, what);
+  addOptions(parser, runTable);
+  for (const command of commands) addCommand(parser, command, (result) => (status = result));
+  try {
+    const [first] = words;
+    const isCommand = commands.some((command) => command.name === first);
+    if (!isCommand) {
+      writeAll(
+        1,
+        words.includes('--version') || words.includes('-V')
+          ? `${version()}\n`
+          : `${await parser.getHelp()}\n`,
+      );
+      return 0;
+    }
+    await parser.parseAsync();
+    return status;
+  } catch (error) {
+    return report(error, 2, words.includes('--json'));
+  }
+}
+
+/** The package's version. */
+export function version(): string {
+  const file = new URL('../../../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}
+
+function addCommand(parser: Argv, command: Command, done: (status: number) => void): void {
+  const table = [
+    ...command.options,
+    ...outputOptions,
+    ...helpOptions.filter((option) => option.name === 'help'),
+  ];
+  parser.command(
+    `${command.name} [words..]`,
+    command.help,
+    (own) => {
+      own.usage(`$0 ${command.name} ${command.usage}\n\n${command.help}`);
+      for (const [example, what] of command.examples) own.example(example, what);
+      addOptions(own, table);
+      return own.epilogue('');
+    },
+    async (found) => {
+      const {
+        words = [],
+        _: _command,
+        $0: _script,
+        ...options
+      } = found as unknown as CommandWords & Record<string, unknown>;
+      refuseUnknown(options, table);
+      if (options.help === true) {
+        writeAll(1, `${await own(command, table).getHelp()}\n`);
+        return done(0);
+      }
+      done(await command.run({ ...options, words: words.map(String) }));
+    },
+  );
+}
+
+/** A parser of one command alone, for its help. */
+function own(command: Command, table: readonly Option[]): Argv {
+  const parser = yargs([])
+    .scriptName('sandbox-run')
+    .wrap(Math.min(110, process.stdout.columns ?? 110))
+    .usage(`$0 ${command.name} ${command.usage}\n\n${command.help}`)
+    .help(false)
+    .version(false);
+  for (const [example, what] of command.examples) parser.example(example, what);
+  addOptions(parser, table);
+  return parser;
+}
+
+function addOptions(parser: Argv, table: readonly Option[]): void {
+  for (const option of table) {
+    const isFlag = option.value === undefined;
+    parser.option(option.name, {
+      describe: option.value === undefined ? option.help : `${option.help}`,
+      ...(option.alias === undefined ? {} : { alias: option.alias }),
+      ...(isFlag ? { boolean: true } : { string: true, requiresArg: true }),
+      ...(option.many === true ? { array: true } : {}),
+      ...(option.choices === undefined ? {} : { choices: [...option.choices] }),
+    });
+  }
+}
+
+function refuseUnknown(options: Readonly<Record<string, unknown>>, table: readonly Option[]): void {
+  const known = new Set(
+    table.flatMap((option) => [option.name, ...(option.alias === undefined ? [] : [option.alias])]),
+  );
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined) continue;
+    const flag = name.length === 1 ? `-${name}` : `--${name}`;
+    if (!known.has(name)) {
+      const [close] = nearest(
+        flag,
+        [...known].map((one) => `--${one}`),
+        1,
+      );
+      throw new UsageError(`unknown option ${flag}`, {
+        advice: close === undefined ? 'see --help' : `did you mean ${close}?`,
+      });
+    }
+    const option = table.find((one) => one.name === name);
+    if (Array.isArray(value) && option !== undefined && option.many !== true) {
+      throw new UsageError(`${flag} is given twice: ${value.join(' and ')}`, { advice: 'give it once' });
+    }
+  }
+}
