@@ -32,6 +32,10 @@ export function refusal(program: op.Program): string | undefined {
   for (const [at, one] of program.entries()) {
     if (!permitted.has(one.code))
       return `instruction ${at}: code 0x${one.code.toString(16)} is not permitted in seccomp`;
+    // The fields as they will be encoded: a jump of 256 would become one of 0.
+    if (!isByte(one.jt) || !isByte(one.jf) || one.k !== one.k >>> 0) {
+      return `instruction ${at}: jt ${one.jt}, jf ${one.jf} or k ${one.k} does not fit its field`;
+    }
     if (one.code === op.BPF_LD_W_ABS && (one.k >= op.SECCOMP_DATA_SIZE || one.k % 4 !== 0)) {
       return `instruction ${at}: offset ${one.k} is not an aligned word of seccomp_data`;
     }
@@ -235,6 +239,10 @@ function arithmetic(operation: number, a: number, b: number): number | undefined
     default:
       return (a ^ b) >>> 0;
   }
+}
+
+function isByte(value: number): boolean {
+  return value === (value & 0xff);
 }
 
 function isJump(code: number): boolean {

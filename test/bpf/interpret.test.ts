@@ -134,6 +134,19 @@ describe('stacked filters', () => {
   });
 });
 
+test('what does not fit its field is refused, since encoding would cut it off', () => {
+  const far = (jt: number, jf: number) => [
+    one(0x15, 0, jt, jf),
+    ...Array.from({ length: 400 }, () => ret(0)),
+  ];
+  expect(refusal(far(255, 255))).toBeUndefined();
+  expect(refusal(far(256, 0))).toContain('jt 256');
+  expect(refusal(far(0, 300))).toContain('jf 300');
+  expect(refusal(far(-1, 0))).toContain('jt -1');
+  expect(refusal([one(0x06, -1)])).toContain('k -1');
+  expect(refusal([one(0x06, 2 ** 32)])).toBeDefined();
+});
+
 describe('constant-allowed', () => {
   const is = (...program: Instruction[]) => isConstantAllow(program, X86_64, 5);
 

@@ -2,6 +2,7 @@
 // bit of it wrong, or through another ABI, the policy answers as if there were no gate.
 
 import { describe, expect, test } from 'vitest';
+import { BPF_JMP_JA } from '../../lib/bpf/instruction.ts';
 import { interpretAll, isConstantAllow } from '../../lib/bpf/interpret.ts';
 import { prove } from '../../lib/bpf/prove.ts';
 import { compile } from '../../lib/compiler/compile.ts';
@@ -87,6 +88,8 @@ describe('what is gated and what is not', () => {
       if (one.cookie === undefined) continue;
       const swapped = program!.with(at, { ...one, cookie: (one.cookie + 1) % 6 });
       expect(() => prove([swapped], specification)).toThrow();
+      const unasked = { code: BPF_JMP_JA, jt: 0, jf: 0, k: one.jt };
+      expect(() => prove([program!.with(at, unasked)], specification)).toThrow();
       const { cookie: _, ...plain } = one;
       expect(() => prove([program!.with(at, plain)], specification)).toThrow();
       expect(() => prove([program!.with(at, { ...one, jt: one.jf, jf: one.jt })], specification)).toThrow();

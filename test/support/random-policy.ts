@@ -103,7 +103,10 @@ interface Context {
   readonly pool: readonly bigint[];
 }
 
-const special: readonly bigint[] = [0n, 1n, 2n, 7n, 0x7fn, 0x80n, 0xffffn, 0x8000n, 0x10000n, 0x5412n];
+const special: readonly bigint[] = [
+  ...[-1n, -2n, -100n, -(1n << 31n), -(1n << 63n), 0x7fffffffn],
+  ...[0n, 1n, 2n, 7n, 0x7fn, 0x80n, 0xffffn, 0x8000n, 0x10000n, 0x5412n],
+];
 
 function contextOf(random: Random, served: readonly Abi[]): Context {
   const pool: bigint[] = [];
@@ -114,7 +117,7 @@ function contextOf(random: Random, served: readonly Abi[]): Context {
         ? 1n << BigInt(random.below(64))
         : random.bits(1 + random.below(64));
     const near = base + BigInt(random.below(5) - 2);
-    pool.push(base, near, random.chance(0.3) ? -near : near, near ^ (1n << 32n), near & 0xffffffffn);
+    pool.push(base, near, -near, near ^ (1n << 32n), near & 0xffffffffn);
   }
   return { random, served, pool: pool.map((one) => BigInt.asIntN(66, one)).filter(fits) };
 }
