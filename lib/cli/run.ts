@@ -1,12 +1,16 @@
 // The main job: `sandbox-run [options] [--] PROGRAM [ARG…]`. Whatever goes wrong ends here with a message and 125 to 127.
 
+import type { Program } from '../bpf/instruction.ts';
 import { LaunchError } from '../errors.ts';
 import { rawWords } from '../launch/argv.ts';
 import { filtersFor } from '../launch/filters.ts';
 import { launchInPlace, prepareLaunch } from '../launch/in-place.ts';
+import type { Abi } from '../linux/abi.ts';
+import { syscallNumber } from '../linux/syscalls.ts';
 import { actionText } from '../policy/action.ts';
 import { printPolicy } from '../policy/language/print.ts';
-import { defaultOf } from '../policy/model.ts';
+import { defaultOf, type Policy } from '../policy/model.ts';
+import { type Log, logFor } from './log.ts';
 import { writeAll } from './report.ts';
 import { policyFrom, servedHere } from './sources.ts';
 import type { Split } from './words.ts';
@@ -22,6 +26,7 @@ export function run({ options, command }: Split): void {
   const policy = policyFrom(options, process.env);
   const abis = servedHere(options, policy);
   const filters = filtersFor(policy, abis);
+  tell(logFor(options), policy, abis, filters);
   if (options['dry-run'] !== true) launchInPlace({ filters, command: words });
   const found = Buffer.from(prepareLaunch({ filters, command: words }).native.path).toString();
   const sizes = filters.map((filter) => filter.length);
@@ -32,4 +37,27 @@ export function run({ options, command }: Split): void {
       ? `${JSON.stringify({ program: found, abis: served, instructions: sizes, default: actionText(defaultOf(policy)), policy: printPolicy(policy) })}\n`
       : `# would run ${found} (${served.join(', ')}; proved, ${sizes.join(' + ')} instructions) under\n${printPolicy(policy)}`,
   );
+}
+
+/** What a curious operator may want to know. Nothing of it is worked out unless it is asked for. */
+function tell(log: Log, policy: Policy, abis: readonly Abi[], filters: readonly Program[]): void {
+  log.debug(
+    () => ({ abis: abis.map((abi) => abi.name), instructions: filters.map((filter) => filter.length) }),
+    'compiled and proved',
+  );
+  log.debug(() => ({ calls: skippedCalls(policy, abis) }), 'calls of the policy that no served ABI has');
+  if (policy.statements.some((statement) => statement.action.kind === 'notify')) {
+    log.warn(
+      () => ({}),
+      'the policy asks a supervisor (notify) and there is none: such calls fail with ENOSYS',
+    );
+  }
+}
+
+/** Names in the policy that only other ABIs have: policies are portable, so they are no errors. */
+function skippedCalls(policy: Policy, abis: readonly Abi[]): readonly string[] {
+  const named = policy.statements.flatMap(({ calls }) =>
+    calls.flatMap(({ target }) => (target.kind === 'name' ? [target.name] : [])),
+  );
+  return [...new Set(named)].filter((name) => abis.every((abi) => syscallNumber(abi, name) === undefined));
 }

@@ -1,6 +1,8 @@
 // A policy in words, for reviewers who have never seen the language: what is permitted, what is not, and what then happens.
 
 import type { Abi } from '../linux/abi.ts';
+import { parametersOf } from '../linux/arguments.ts';
+import { nameConstant, nameFlags } from '../linux/constants.ts';
 import { syscallNames, syscallNumber } from '../linux/syscalls.ts';
 import { actionText, rank } from './action.ts';
 import { printValue } from './language/print.ts';
@@ -57,7 +59,7 @@ export function explainPolicy(policy: Policy, abi: Abi): Explanation {
         isSettled = true;
         break;
       }
-      sectionOf(rule.action).sometimes.push({ call, when: conditionInWords(rule.when) });
+      sectionOf(rule.action).sometimes.push({ call, when: conditionInWords(rule.when, namer(abi, call)) });
     }
     if (!isSettled && meaning.reason !== 'default') sectionOf(meaning.otherwise).always.push(call);
   }
@@ -104,33 +106,59 @@ export function consequence(action: Action): string {
   }
 }
 
+/** A value in words; `argument` tells which family of constants a bare number may belong to. */
+type Namer = (value: Value, argument: string) => string;
+
+/** Numbers that stand for a constant of the argument's family are followed by its name: policies that were made by
+ * tools hold numbers. */
+function namer(abi: Abi, call: string): Namer {
+  const parameters = parametersOf(call, abi) ?? [];
+  return (value, argument) => {
+    const written = printValue(value);
+    if (value.kind !== 'number') return written;
+    const family = parameters.find((parameter) => parameter.names.includes(argument))?.constants;
+    // What an option means depends on its level, so its number alone has no name.
+    if (family === undefined || family.family === 'socket-options') return written;
+    const named =
+      family.kind === 'enum'
+        ? nameConstant(family.family, value.number, abi)
+        : nameFlags(family.family, value.number, abi);
+    return named === undefined || /^(0x|\d)/.test(named) ? written : `${named} (${written})`;
+  };
+}
+
 /** A condition as a clause: `cmd is TCGETS or TIOCGWINSZ`. */
-export function conditionInWords(condition: Condition): string {
+export function conditionInWords(condition: Condition, named: Namer = printValue): string {
+  const nested = (one: Condition): string => {
+    const words = conditionInWords(one, named);
+    return one.kind === 'and' || one.kind === 'or' ? `(${words})` : words;
+  };
   switch (condition.kind) {
     case 'and':
       return condition.of.map(nested).join(' and ');
     case 'or':
       return condition.of.map(nested).join(', or ');
     case 'not':
-      return `not (${conditionInWords(condition.of)})`;
+      return `not (${conditionInWords(condition.of, named)})`;
   }
   const { argument, bits } = condition.operand;
   const who = bits === undefined ? argument : `the low ${bits} bits of ${argument}`;
+  const value = (one: Value) => named(one, argument);
   switch (condition.kind) {
     case 'compare':
-      return `${who} ${relations[condition.op]} ${printValue(condition.value)}`;
+      return `${who} ${relations[condition.op]} ${value(condition.value)}`;
     case 'in': {
       const values = condition.ranges.map(({ low, high }) =>
-        sameValue(low, high) ? printValue(low) : `${printValue(low)} to ${printValue(high)}`,
+        sameValue(low, high) ? value(low) : `${value(low)} to ${value(high)}`,
       );
       return `${who} is ${values.length < 3 ? values.join(' or ') : `one of ${values.join(', ')}`}`;
     }
     case 'any-bit':
-      return `${who} has any bit of ${printValue(condition.mask)}`;
+      return `${who} has any bit of ${value(condition.mask)}`;
     case 'masked':
       return isZero(condition.value)
-        ? `${who} has ${condition.op === '==' ? 'no' : 'any'} bit of ${printValue(condition.mask)}`
-        : `${who} & ${printValue(condition.mask)} ${relations[condition.op]} ${printValue(condition.value)}`;
+        ? `${who} has ${condition.op === '==' ? 'no' : 'any'} bit of ${value(condition.mask)}`
+        : `${who} & ${value(condition.mask)} ${relations[condition.op]} ${value(condition.value)}`;
   }
 }
 
@@ -142,11 +170,6 @@ const relations = {
   '>': 'is above',
   '>=': 'is at least',
 } as const;
-
-function nested(condition: Condition): string {
-  const words = conditionInWords(condition);
-  return condition.kind === 'and' || condition.kind === 'or' ? `(${words})` : words;
-}
 
 function sameValue(a: Value, b: Value): boolean {
   return a === b || printValue(a) === printValue(b);

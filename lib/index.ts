@@ -1,0 +1,31 @@
+// The public API: policies as values, what they mean, the proved filters for them, and the launch. Everything here also
+// stands behind the command line. Errors are of the one family in errors.ts.
+
+export { disassemble } from './bpf/disassemble.ts';
+export { encode, type Instruction, type Program } from './bpf/instruction.ts';
+export { interpret, interpretAll, isConstantAllow } from './bpf/interpret.ts';
+export { type CompileOptions, compile } from './compiler/compile.ts';
+export {
+  CompileError,
+  LaunchError,
+  type Place,
+  PolicyError,
+  ProofError,
+  SandboxError,
+  UsageError,
+} from './errors.ts';
+export { filtersFor } from './launch/filters.ts';
+export { type InPlaceLaunch, launchInPlace } from './launch/in-place.ts';
+export { type Abi, type AbiName, abiNames, abis } from './linux/abi.ts';
+export { groupMembers, groups } from './linux/groups.ts';
+export { syscallName, syscallNames, syscallNumber } from './linux/syscalls.ts';
+export { intersect } from './policy/algebra/intersect.ts';
+export { merge } from './policy/algebra/merge.ts';
+export { permissive } from './policy/algebra/permissive.ts';
+export { subtract } from './policy/algebra/subtract.ts';
+export { type Decision, decide, evaluate } from './policy/evaluate.ts';
+export { loadPolicy } from './policy/language/load.ts';
+export { parseCalls, parsePolicy, parseStatement } from './policy/language/parse.ts';
+export { printPolicy } from './policy/language/print.ts';
+export type { Action, Call, Condition, Policy, Statement, Value } from './policy/model.ts';
+export { explainPolicy } from './policy/words.ts';
