@@ -148,7 +148,11 @@ class Search<Outcome> {
   }
 
   #place(first: number, last: number, p: number, q: number): number {
-    return (((first * PEEL_WINDOW + last - first) * PEEL_WINDOW + p - first) * PEEL_WINDOW + (q === 0 ? 0 : q - first)) | 0;
+    return (
+      (((first * PEEL_WINDOW + last - first) * PEEL_WINDOW + p - first) * PEEL_WINDOW +
+        (q === 0 ? 0 : q - first)) |
+      0
+    );
   }
 
   #peeled(first: number, last: number, p: number, q: number, place: number): number {
@@ -196,7 +200,9 @@ class Search<Outcome> {
     const peeled = p === 0 ? 0 : q === 0 ? 2 : 4;
     if (last - first === peeled) return { kind: 'outcome', outcome: this.#intervals[first]!.outcome };
     const choice =
-      p === 0 ? this.#choices[first * this.#count + last]! : this.#peeledChoices[this.#place(first, last, p, q)]!;
+      p === 0
+        ? this.#choices[first * this.#count + last]!
+        : this.#peeledChoices[this.#place(first, last, p, q)]!;
     if (choice > 0) {
       return {
         kind: 'test',

@@ -52,7 +52,12 @@ export function meaningOf(policy: Policy, abi: Abi, nr: number): Meaning {
     );
   const defaults = found.filter((entry) => entry.isDefault).map((entry) => entry.statement.action);
   if (defaults.length > 0) {
-    return { name, rules: sortedByStrictness(rules), otherwise: defaults.reduce(stricter), reason: 'call default' };
+    return {
+      name,
+      rules: sortedByStrictness(rules),
+      otherwise: defaults.reduce(stricter),
+      reason: 'call default',
+    };
   }
   const isBeyond = name === undefined ? nr > newestNumber(abi) : newer(name, policy.kernel);
   const otherwise = isBeyond ? unknownOf(policy) : defaultOf(policy);
@@ -60,7 +65,12 @@ export function meaningOf(policy: Policy, abi: Abi, nr: number): Meaning {
 }
 
 /** In the order written. */
-function entriesFor(index: Index, name: string | undefined, number: number, kernel: string | undefined): readonly Entry[] {
+function entriesFor(
+  index: Index,
+  name: string | undefined,
+  number: number,
+  kernel: string | undefined,
+): readonly Entry[] {
   const named = name === undefined ? undefined : index.byName.get(name);
   const numbered = index.byNumber.get(number);
   if (numbered === undefined && index.except.length === 0) return named ?? [];
