@@ -6,6 +6,8 @@ import { rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+import { bundleOptions } from './bundle.js';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const require = createRequire(import.meta.url);
@@ -18,24 +20,7 @@ const result = spawnSync(process.execPath, [tsc, '--project', join(root, 'tsconf
 });
 if (result.status !== 0) process.exit(result.status ?? 1);
 
-const { build } = await import('esbuild');
-await build({
-  entryPoints: [join(root, 'lib', 'cli', 'start.ts')],
-  outfile: join(root, 'dist', 'start.cjs'),
-  bundle: true,
-  format: 'cjs',
-  platform: 'node',
-  target: 'node20',
-  charset: 'ascii',
-  minifySyntax: true,
-  minifyWhitespace: true,
-  // bin/sandbox-run.cjs compiles the file as one function expression, as Node itself would after reading it.
-  banner: { js: '(function (module, require, __filename) {' },
-  footer: { js: '})' },
-  // Only the ES module form asks for it (lib/native.ts).
-  define: { 'import.meta.url': '""' },
-  logLevel: 'warning',
-});
+await build(bundleOptions(join(root, 'dist', 'start.cjs')));
 
 // V8's code for the bundle, made after a first run so that the functions of a run are in it.
 const words = [

@@ -47,7 +47,7 @@ function tell(log: Log, policy: Policy, abis: readonly Abi[], filters: readonly 
   );
   log.debug(() => ({ calls: skippedCalls(policy, abis) }), 'calls of the policy that no served ABI has');
   if (policy.statements.some((statement) => statement.action.kind === 'notify')) {
-    log.warn(
+    log.info(
       () => ({}),
       'the policy asks a supervisor (notify) and there is none: such calls fail with ENOSYS',
     );

@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildSync } from 'esbuild';
 import { afterAll } from 'vitest';
+import { bundleOptions } from '../../scripts/bundle.js';
 
 export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
@@ -15,13 +16,14 @@ export const stage = mkdtempSync(join(tmpdir(), 'sandbox-run-test-'));
 chmodSync(stage, 0o755);
 afterAll(() => rmSync(stage, { recursive: true, force: true }));
 
-/** How a program is linked. i386 needs gcc-multilib. */
+/** How a program is linked. i386 needs gcc-12-multilib and libc6-dev-i386. */
 export const linkings = {
   'dynamic PIE': ['-fPIE', '-pie'],
   'dynamic non-PIE': ['-fno-pie', '-no-pie'],
   static: ['-fno-pie', '-static'],
   'static PIE': ['-fPIE', '-static-pie'],
-  i386: ['-m32'],
+  // gcc-multilib's link to asm conflicts with Debian's cross compilers, so the headers are named.
+  i386: ['-m32', '-idirafter', '/usr/include/x86_64-linux-gnu'],
 } as const;
 export type Linking = keyof typeof linkings;
 
@@ -37,7 +39,7 @@ export function program(name: string, linking: Linking = 'dynamic PIE', ...more:
   const options = ['-O1', '-Wall', '-Wextra', '-Werror', '-pthread', ...linkings[linking], ...more];
   const result = spawnSync('gcc', [...options, source, '-o', output], { encoding: 'utf8' });
   if (result.status !== 0) {
-    const hint = linking === 'i386' ? '; i386 programs need Debian package gcc-multilib' : '';
+    const hint = linking === 'i386' ? '; i386 programs need Debian packages gcc-12-multilib and libc6-dev-i386' : '';
     throw new Error(`gcc could not build ${name} (${linking})${hint}: ${result.error ?? result.stderr}`);
   }
   built.set(key, output);
@@ -65,7 +67,7 @@ export function stagedEntry(): string {
 /** The command itself, bundled from the sources as they are now and not from a dist/ that may be older. Its path. */
 export function stagedCommand(): string {
   return once('command', (folder) => {
-    bundle('lib/cli/start.ts', join(folder, 'dist', 'start.cjs'));
+    buildSync(bundleOptions(join(folder, 'dist', 'start.cjs')));
     mkdirSync(join(folder, 'bin'));
     copyFileSync(join(root, 'bin', 'sandbox-run.cjs'), join(folder, 'bin', 'sandbox-run.cjs'));
     return join(folder, 'bin', 'sandbox-run.cjs');
