@@ -9,9 +9,9 @@ import type { Command } from '../command.ts';
 import { commandNames, type Option, outputOptions, runTable } from '../options.ts';
 import { writeAll } from '../report.ts';
 import { nativeAbi } from '../sources.ts';
-import { commands } from './index.ts';
 
-export const completion: Command = {
+/** `commands`: all of them, this one too. */
+export const completion = (commands: () => readonly Command[]): Command => ({
   name: 'completion',
   usage: 'bash|zsh',
   help: 'Print a completion script for a shell',
@@ -25,10 +25,10 @@ export const completion: Command = {
     if (more !== undefined || (shell !== 'bash' && shell !== 'zsh')) {
       throw new UsageError(`completion: expected bash or zsh, found ${words.join(' ') || 'nothing'}`);
     }
-    writeAll(1, shell === 'bash' ? bash() : zsh());
+    writeAll(1, shell === 'bash' ? bash(commands()) : zsh(commands()));
     return 0;
   },
-};
+});
 
 /** The words that complete an option's value. */
 function values(option: Option): readonly string[] | 'file' | undefined {
@@ -56,15 +56,15 @@ const flags = (option: Option): readonly string[] =>
   option.alias === undefined ? [`--${option.name}`] : [`--${option.name}`, `-${option.alias}`];
 
 /** Every option of every command, once. */
-function allOptions(): readonly Option[] {
+function allOptions(commands: readonly Command[]): readonly Option[] {
   const byName = new Map<string, Option>();
   for (const option of [...runTable, ...commands.flatMap((command) => command.options)])
     byName.set(option.name, option);
   return [...byName.values()];
 }
 
-function bash(): string {
-  const cases = allOptions()
+function bash(commands: readonly Command[]): string {
+  const cases = allOptions(commands)
     .filter((option) => option.value !== undefined)
     .map((option) => {
       const found = values(option);
@@ -110,7 +110,7 @@ complete -F _sandbox_run sandbox-run
 `;
 }
 
-function zsh(): string {
+function zsh(commands: readonly Command[]): string {
   const spec = (option: Option): string => {
     const help = option.help.replace(/[[\]:']/g, (found) => (found === "'" ? '' : `\\${found}`));
     const found = values(option);

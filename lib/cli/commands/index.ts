@@ -8,4 +8,10 @@ import { completion } from './completion.ts';
 import { explain } from './explain.ts';
 import { syscalls } from './syscalls.ts';
 
-export const commands: readonly Command[] = [compileCommand, check, explain, syscalls, completion];
+export const commands: readonly Command[] = [
+  compileCommand,
+  check,
+  explain,
+  syscalls,
+  completion(() => commands),
+];
