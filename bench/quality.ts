@@ -4,7 +4,7 @@ import type { Program } from '../lib/bpf/instruction.ts';
 import { interpretAll, isConstantAllow } from '../lib/bpf/interpret.ts';
 import type { Abi } from '../lib/linux/abi.ts';
 import { syscallNames, syscallNumber } from '../lib/linux/syscalls.ts';
-import { evaluate } from '../lib/policy/evaluate.ts';
+import { type CallData, evaluate } from '../lib/policy/evaluate.ts';
 import { meaningOf } from '../lib/policy/meaning.ts';
 import type { Condition, Policy } from '../lib/policy/model.ts';
 import { fieldOf } from '../lib/policy/operand.ts';
@@ -31,18 +31,15 @@ export function measure(programs: readonly Program[], policy: Policy, abi: Abi):
   let worst = 0;
   for (const name of syscallNames(abi)) {
     const nr = syscallNumber(abi, name)!;
-    const { rules } = meaningOf(policy, abi, nr);
-    const conditions = rules.flatMap((rule) => (rule.when === undefined ? [] : [rule.when]));
-    const run = (args: readonly bigint[]) =>
-      interpretAll(programs, { nr, arch: abi.auditArch, args }, abi.bigEndian).executed;
-    const isAllowed = (args: readonly bigint[]) => evaluate(policy, abi, { nr, args }).kind === 'allow';
-    const samples = conditions.length === 0 ? [zeroes] : samplesOf(conditions, abi, name);
-    const allowed = samples.filter(isAllowed).map(run);
+    const run = (call: CallData) =>
+      interpretAll(programs, { ...call, arch: abi.auditArch }, abi.bigEndian).executed;
+    const samples = samplesFor(policy, abi, name);
+    const allowed = samples.filter((call) => evaluate(policy, abi, call).kind === 'allow').map(run);
     worst = Math.max(worst, ...samples.map(run));
     if (allowed.length === 0) continue;
     const own = allowed.reduce((sum, one) => sum + one, 0) / allowed.length;
     means.push(own);
-    if (conditions.length > 0) checked.push(own);
+    if (conditionsOn(policy, abi, nr).length > 0) checked.push(own);
     else if (!programs.every((program) => isConstantAllow(program, abi.auditArch, nr)))
       notConstant.push(name);
   }
@@ -53,6 +50,16 @@ export function measure(programs: readonly Program[], policy: Policy, abi: Abi):
     worst,
     notConstant,
   };
+}
+
+/** A call with each combination of the register values that the policy's conditions on it name; the others are 0. */
+export function samplesFor(policy: Policy, abi: Abi, name: string): readonly CallData[] {
+  const nr = syscallNumber(abi, name)!;
+  return samplesOf(conditionsOn(policy, abi, nr), abi, name).map((args) => ({ nr, args }));
+}
+
+function conditionsOn(policy: Policy, abi: Abi, nr: number): readonly Condition[] {
+  return meaningOf(policy, abi, nr).rules.flatMap((rule) => (rule.when === undefined ? [] : [rule.when]));
 }
 
 const zeroes = [0n, 0n, 0n, 0n, 0n, 0n];
