@@ -141,6 +141,14 @@ export function servedHere(words: PolicyWords, policy: Policy): readonly Abi[] {
       },
     );
   }
+  if (here[0] !== native.name) {
+    throw new UsageError(
+      `the filter must serve ${native.name}, because the launcher starts the program through it`,
+      {
+        advice: `add ${native.name} with --abi or in the policy's abi line`,
+      },
+    );
+  }
   return here.map((name) => abis[name]);
 }
 
