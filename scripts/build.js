@@ -2,7 +2,7 @@
 // is measured in single milliseconds and reading thirty modules takes more than that.
 
 import { spawnSync } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync, symlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -35,3 +35,10 @@ const made = spawnSync(process.execPath, [join(root, 'bin', 'sandbox-run.cjs'), 
   env: { PATH: process.env.PATH, SANDBOX_RUN_MAKE_CACHE: join(root, 'dist', 'start.cache') },
 });
 if (made.status !== 0) process.exit(made.status ?? 1);
+
+// In a checkout npx looks here first; without the link it would install the checkout into its cache, and may ask to.
+const bin = join(root, 'node_modules', '.bin');
+if (existsSync(bin)) {
+  rmSync(join(bin, 'sandbox-run'), { force: true });
+  symlinkSync(join('..', '..', 'bin', 'sandbox-run.cjs'), join(bin, 'sandbox-run'));
+}
