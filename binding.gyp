@@ -29,5 +29,37 @@
       # Headers of others are not ours to warn about.
       "conditions": [["OS=='linux'", {"cflags_cc": ["-Wno-unused-parameter", "-Wno-cast-function-type"]}]],
     },
+    {
+      # Without Node and without a C library. Position-dependent, because nothing relocates it; code and constants in one
+      # segment, because padding between segments would be most of the file on machines with large pages.
+      "target_name": "sandbox-launch",
+      "type": "executable",
+      "sources": [
+        "native/launcher.c",
+        "native/core/cookie.c",
+        "native/core/environment.c",
+        "native/core/execute.c",
+        "native/core/failure.c",
+        "native/core/install.c",
+        "native/core/launch.c",
+        "native/core/memory.c",
+        "native/core/names.c",
+        "native/core/nearest.c",
+        "native/core/payload.c",
+        "native/core/prepare.c",
+        "native/core/search.c",
+      ],
+      "include_dirs": ["native"],
+      "cflags!": ["-fstack-protector-strong", "-O2", "-O3"],
+      "cflags": [
+        "-std=c11", "-Os", "-ffreestanding", "-fno-pie", "-fno-stack-protector", "-fno-asynchronous-unwind-tables",
+        "-fno-tree-loop-distribute-patterns", "-ffunction-sections",
+      ],
+      "ldflags!": ["-Wl,-z,relro", "-Wl,-z,now", "-rdynamic"],
+      "ldflags": [
+        "-static", "-no-pie", "-nostdlib", "-Wl,--gc-sections", "-Wl,--build-id=none", "-Wl,-z,noseparate-code",
+        "-Wl,-z,norelro", "-s",
+      ],
+    },
   ],
 }

@@ -57,6 +57,16 @@ export interface Addon {
   launch(launch: NativeLaunch): never;
 }
 
+/** Path of another built file: `sandbox-launch`, `libsandbox.so`. Throws an Error with the places that were tried. */
+export function nativeFile(name: 'sandbox-launch' | 'libsandbox.so', root: string = packageRoot()): string {
+  const places = addonPlaces(root).map((place) => join(dirname(place), name));
+  const found = places.find((place) => existsSync(place));
+  if (found !== undefined) return found;
+  throw new Error(
+    `${name} is not built for this machine; run \`npm rebuild sandbox-run\` (needs a C compiler). Tried:\n${places.map((line) => `  ${line}`).join('\n')}`,
+  );
+}
+
 let loaded: Addon | undefined;
 
 /** Loads the addon; throws an Error that lists the places that were tried. */

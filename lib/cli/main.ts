@@ -91,16 +91,16 @@ function addCommand(parser: Argv, command: Command, done: (status: number) => vo
     async (found) => {
       const {
         words = [],
-        _: _command,
+        _: [, ...separated] = [],
         $0: _script,
         ...options
-      } = found as unknown as CommandWords & Record<string, unknown>;
+      } = found as unknown as CommandWords & { readonly _?: readonly unknown[] } & Record<string, unknown>;
       refuseUnknown(options, table);
       if (options.help === true) {
         writeAll(1, `${await own(command, table).getHelp()}\n`);
         return done(0);
       }
-      done(await command.run({ ...options, words: words.map(String) }));
+      done(await command.run({ ...options, words: [...words, ...separated].map(String) }));
     },
   );
 }

@@ -5,6 +5,11 @@
 #ifndef SANDBOX_RUN_ARCH_H
 #define SANDBOX_RUN_ARCH_H
 
+#include <linux/audit.h>
+
+/** This machine's calls, as seccomp_data.arch names them. */
+#define SR_AUDIT_ARCH AUDIT_ARCH_AARCH64
+
 static inline long sr_syscall6(long number, long a, long b, long c, long d, long e, long f) {
   register long x8 __asm__("x8") = number;
   register long x0 __asm__("x0") = a;
@@ -19,5 +24,17 @@ static inline long sr_syscall6(long number, long a, long b, long c, long d, long
                    : "memory");
   return x0;
 }
+
+/** The first instructions of a program without a C library: `function` gets the address of argc, behind which lie argv, the
+ * environment and the auxiliary vector (System V ABI for AArch64, "Process Initialization"). */
+#define SR_START(function)                          \
+  __asm__(                                        \
+      ".globl _start\n"                           \
+      "_start:\n"                                 \
+      "  mov x29, #0\n"                           \
+      "  mov x30, #0\n"                           \
+      "  mov x0, sp\n"                            \
+      "  bl " #function "\n"                      \
+      "  brk #0\n")
 
 #endif

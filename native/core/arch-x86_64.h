@@ -6,6 +6,11 @@
 #ifndef SANDBOX_RUN_ARCH_H
 #define SANDBOX_RUN_ARCH_H
 
+#include <linux/audit.h>
+
+/** This machine's calls, as seccomp_data.arch names them. */
+#define SR_AUDIT_ARCH AUDIT_ARCH_X86_64
+
 static inline long sr_syscall6(long number, long a, long b, long c, long d, long e, long f) {
   register long r10 __asm__("r10") = d;
   register long r8 __asm__("r8") = e;
@@ -17,5 +22,17 @@ static inline long sr_syscall6(long number, long a, long b, long c, long d, long
                    : "rcx", "r11", "memory");
   return result;
 }
+
+/** The first instructions of a program without a C library: `function` gets the address of argc, behind which lie argv, the
+ * environment and the auxiliary vector (the System V ABI for AMD64, "Initial Stack and Register State"). */
+#define SR_START(function)                          \
+  __asm__(                                        \
+      ".globl _start\n"                           \
+      "_start:\n"                                 \
+      "  xor %ebp, %ebp\n"                        \
+      "  mov %rsp, %rdi\n"                        \
+      "  and $-16, %rsp\n"                        \
+      "  call " #function "\n"                    \
+      "  hlt\n")
 
 #endif

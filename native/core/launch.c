@@ -23,14 +23,16 @@ struct sr_failure sr_launch_in_place(const struct sr_launch *launch) {
     }
   }
   if ((result = sr_no_new_privileges()) != 0) return failure(SR_STEP_NO_NEW_PRIVILEGES, result);
-  if ((result = sr_hand_on(launch->descriptors, launch->descriptor_count)) != 0)
-    return failure(SR_STEP_DESCRIPTORS, result);
-  if ((result = sr_limit_open_files(launch->open_files)) != 0) return failure(SR_STEP_LIMIT, result);
-  if ((result = sr_reset_signals()) != 0) return failure(SR_STEP_SIGNALS, result);
+  if (!launch->untouched) {
+    if ((result = sr_hand_on(launch->descriptors, launch->descriptor_count)) != 0)
+      return failure(SR_STEP_DESCRIPTORS, result);
+    if ((result = sr_limit_open_files(launch->open_files)) != 0) return failure(SR_STEP_LIMIT, result);
+    if ((result = sr_reset_signals()) != 0) return failure(SR_STEP_SIGNALS, result);
+  }
 
   if ((result = sr_install(launch->cookie, &launch->filters[0], launch->flags)) != 0) {
     // The caller goes on, to report; a closed pipe must not kill it before it can exit with its status.
-    sr_ignore_sigpipe();
+    if (!launch->untouched) sr_ignore_sigpipe();
     return failure(SR_STEP_INSTALL, result);
   }
   // From here on the process is filtered: there is no way back to the caller.

@@ -26,6 +26,9 @@ struct sr_launch {
   char *const *envp;
   /** Begins with the words that stand before a reason; has SR_MESSAGE_ROOM bytes left. */
   struct sr_message *message;
+  /** Nothing has changed this process since it was started: descriptors, limits and signals go on as they are, and the three
+   * members below mean nothing. */
+  int untouched;
   const int32_t *descriptors;
   size_t descriptor_count;
   int64_t open_files;

@@ -39,8 +39,7 @@ export function program(name: string, linking: Linking = 'dynamic PIE', ...more:
   const options = ['-O1', '-Wall', '-Wextra', '-Werror', '-pthread', ...linkings[linking], ...more];
   const result = spawnSync('gcc', [...options, source, '-o', output], { encoding: 'utf8' });
   if (result.status !== 0) {
-    const hint =
-      linking === 'i386' ? '; i386 programs need Debian packages gcc-12-multilib and libc6-dev-i386' : '';
+    const hint = linking === 'i386' ? '; i386 programs need Debian packages gcc-12-multilib and libc6-dev-i386' : '';
     throw new Error(`gcc could not build ${name} (${linking})${hint}: ${result.error ?? result.stderr}`);
   }
   built.set(key, output);

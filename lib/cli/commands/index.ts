@@ -6,6 +6,7 @@ import { check } from './check.ts';
 import { compileCommand } from './compile.ts';
 import { completion } from './completion.ts';
 import { explain } from './explain.ts';
+import { pack } from './pack.ts';
 import { syscalls } from './syscalls.ts';
 
 export const commands: readonly Command[] = [
@@ -14,4 +15,5 @@ export const commands: readonly Command[] = [
   explain,
   syscalls,
   completion(() => commands),
+  pack,
 ];

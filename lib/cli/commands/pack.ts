@@ -1,0 +1,90 @@
+// `pack`: one executable that carries the proved filter, and if wanted the command, and needs no Node where it runs.
+
+import { chmodSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { SandboxError, UsageError } from '../../errors.ts';
+import { rawWords } from '../../launch/argv.ts';
+import { filtersFor } from '../../launch/filters.ts';
+import { inspectLauncher, packLauncher } from '../../launch/pack.ts';
+import type { Payload } from '../../launch/payload.ts';
+import { abis } from '../../linux/abi.ts';
+import { nativeFile } from '../../native.ts';
+import { printPolicy } from '../../policy/language/print.ts';
+import type { Command, CommandWords } from '../command.ts';
+import { policyOptions } from '../options.ts';
+import { writeAll } from '../report.ts';
+import { nativeAbi, policyFrom, servedHere } from '../sources.ts';
+
+export const pack: Command = {
+  name: 'pack',
+  usage: '[policy options] -o FILE [-- PROGRAM ARG…]',
+  help: 'Make a launcher that carries the filter and needs no Node',
+  options: [
+    ...policyOptions,
+    { name: 'output', alias: 'o', value: 'FILE', completes: 'file', help: 'The launcher to write' },
+    { name: 'inspect', value: 'FILE', completes: 'file', help: 'Show what a launcher holds' },
+  ],
+  examples: [
+    ['$0 pack -p app.policy -o launcher -- /app', './launcher ARG… then runs /app ARG… inside the filter'],
+    ['$0 pack -p app.policy -o launcher', './launcher PROGRAM ARG… runs any program inside it'],
+    ['$0 pack --inspect launcher', 'what is in it'],
+  ],
+  run(words) {
+    if (words.inspect !== undefined) return inspect(words);
+    const file = words.output as string | undefined;
+    if (file === undefined)
+      throw new UsageError('pack needs a file to write', { advice: 'give it with -o FILE' });
+    const policy = policyFrom(words, process.env);
+    const filters = filtersFor(policy, servedHere(words, policy));
+    const payload: Payload = {
+      arch: nativeAbi().auditArch,
+      flags: 0,
+      filters,
+      command: rawWords(words.words),
+      policy: printPolicy(policy),
+    };
+    writeProgram(file, packLauncher(emptyLauncher(), payload));
+    return 0;
+  },
+};
+
+function emptyLauncher(): Uint8Array {
+  try {
+    return readFileSync(nativeFile('sandbox-launch'));
+  } catch (error) {
+    throw new SandboxError((error as Error).message, { cause: error });
+  }
+}
+
+/** Whole or not at all: a half-written launcher must not lie where somebody starts it. */
+function writeProgram(file: string, bytes: Uint8Array): void {
+  const partial = `${file}.${process.pid}`;
+  try {
+    writeFileSync(partial, bytes, { mode: 0o755, flag: 'wx' });
+    chmodSync(partial, 0o755);
+    renameSync(partial, file);
+  } catch (error) {
+    rmSync(partial, { force: true });
+    throw new SandboxError(`cannot write ${file}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+function inspect(words: CommandWords): number {
+  const file = words.inspect as string;
+  let bytes: Uint8Array;
+  try {
+    bytes = readFileSync(file);
+  } catch (error) {
+    throw new SandboxError(`cannot read ${file}: ${(error as Error).message}`, { cause: error });
+  }
+  const payload = inspectLauncher(bytes);
+  const machine = Object.values(abis).find((abi) => abi.auditArch === payload.arch)?.name ?? 'unknown';
+  const command = payload.command.map((word) => word.toString());
+  const instructions = payload.filters.map((program) => program.length);
+  writeAll(
+    1,
+    words.json === true
+      ? `${JSON.stringify({ machine, command, instructions, bytes: bytes.length, policy: payload.policy })}\n`
+      : `machine       ${machine}\ncommand       ${command.length === 0 ? '(given when it is started)' : command.join(' ')}\ninstructions  ${instructions.join(' + ')}\nbytes         ${bytes.length}\n\n${payload.policy}`,
+  );
+  return 0;
+}
