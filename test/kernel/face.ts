@@ -2,11 +2,14 @@
 // know nothing else about it, so that every way of starting has to pass the same ones.
 
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
-import { file, stagedCommand, stagedEntry } from './stage.ts';
+import { packedLauncher, payloadFile } from './packed.ts';
+import { file, stagedCommand, stagedEntry, stagedLauncher } from './stage.ts';
 import type { User } from './users.ts';
 
 export interface Face {
   readonly name: string;
+  /** Node runs before the program, with what that changes: signal mask and ignored signals are lost, handlers are to be set back. */
+  readonly hasNode: boolean;
   /** The command line; `policyFile` is in the policy language. Words may be bytes: they are passed through a shell then. */
   command(policyFile: string, words: readonly string[]): readonly string[];
 }
@@ -14,16 +17,40 @@ export interface Face {
 /** lib/launch without the command line around it. */
 export const inPlace: Face = {
   name: 'launchInPlace',
+  hasNode: true,
   command: (policyFile, words) => [process.execPath, stagedEntry(), '--policy', policyFile, '--', ...words],
 };
 
 /** The command, as people start it. */
 export const commandLine: Face = {
   name: 'sandbox-run',
+  hasNode: true,
   command: (policyFile, words) => [process.execPath, stagedCommand(), '--policy', policyFile, '--', ...words],
 };
 
-export const faces: readonly Face[] = [commandLine];
+/** What `sandbox-run pack` makes: a launcher that carries the filter. */
+export const packed: Face = {
+  name: 'a packed launcher',
+  hasNode: false,
+  command: (policyFile, words) => [packedLauncher(policyFile), '--', ...words],
+};
+
+/** The bare launcher, which gets the filter by a descriptor, as the Node API's spawn hands it on. */
+export const byDescriptor: Face = {
+  name: 'sandbox-launch --filter-fd',
+  hasNode: false,
+  command: (policyFile, words) => [
+    '/bin/sh',
+    '-c',
+    'exec 9<"$1"; shift; launcher=$1; shift; exec "$launcher" --filter-fd 9 -- "$@"',
+    'sh',
+    payloadFile(policyFile),
+    stagedLauncher(),
+    ...words,
+  ],
+};
+
+export const faces: readonly Face[] = [commandLine, packed];
 
 export interface Start {
   /** In the policy language. Absent: the command is run bare, for comparison. */

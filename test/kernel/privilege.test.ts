@@ -119,6 +119,7 @@ for (const face of faces) {
         const filter = calls.findIndex((line) => line.startsWith('seccomp(SECCOMP_SET_MODE_FILTER'));
         expect(filter).toBeGreaterThan(0);
         expect(calls[filter + 1]).toMatch(/^execve\(/);
+        if (!face.hasNode) return;
         // Node has a handler for SIGUSR1: it is set back before the filter, so that it cannot run inside.
         const last = (signal: string) =>
           calls.slice(0, filter).findLast((line) => line.startsWith(`rt_sigaction(${signal}, {`));

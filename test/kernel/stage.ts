@@ -39,7 +39,8 @@ export function program(name: string, linking: Linking = 'dynamic PIE', ...more:
   const options = ['-O1', '-Wall', '-Wextra', '-Werror', '-pthread', ...linkings[linking], ...more];
   const result = spawnSync('gcc', [...options, source, '-o', output], { encoding: 'utf8' });
   if (result.status !== 0) {
-    const hint = linking === 'i386' ? '; i386 programs need Debian packages gcc-12-multilib and libc6-dev-i386' : '';
+    const hint =
+      linking === 'i386' ? '; i386 programs need Debian packages gcc-12-multilib and libc6-dev-i386' : '';
     throw new Error(`gcc could not build ${name} (${linking})${hint}: ${result.error ?? result.stderr}`);
   }
   built.set(key, output);
@@ -74,6 +75,11 @@ export function stagedCommand(): string {
   });
 }
 
+/** The launcher without Node, as it was built. */
+export function stagedLauncher(): string {
+  return once('launcher', (folder) => join(folder, 'build', 'Release', 'sandbox-launch'));
+}
+
 function once(name: string, make: (folder: string) => string): string {
   const known = staged.get(name);
   if (known !== undefined) return known;
@@ -101,6 +107,6 @@ function bundle(source: string, outfile: string): string {
 /** package.json and the addon, as lib/native.ts expects them. */
 function stageAddon(folder: string): void {
   mkdirSync(join(folder, 'build', 'Release'), { recursive: true });
-  for (const name of ['package.json', 'build/Release/sandbox_run.node'])
+  for (const name of ['package.json', 'build/Release/sandbox_run.node', 'build/Release/sandbox-launch'])
     copyFileSync(join(root, name), join(folder, name));
 }

@@ -83,7 +83,8 @@ for (const face of faces) {
       }
     });
 
-    test('an argument list that is too long', async () => {
+    // A launcher without Node starts with the words that the program gets, or more; so they fit.
+    test.runIf(face.hasNode)('an argument list that is too long', async () => {
       // What Node itself was started with always fits, unless the limit, a quarter of the stack's, sinks meanwhile.
       const words = Array.from({ length: 12 }, () => 'x'.repeat(100_000));
       const env = { NODE_OPTIONS: `--require=${lowerStack}` };
