@@ -27,6 +27,12 @@ export const linkings = {
 } as const;
 export type Linking = keyof typeof linkings;
 
+/** Whether i386 programs can be built here. Where all tools are required (.ci/run) they must be. */
+export const canBuild32 =
+  process.env.SANDBOX_RUN_REQUIRE_TOOLS !== undefined ||
+  spawnSync('gcc', ['-m32', '-x', 'c', '-', '-o', '/dev/null'], { input: 'int main(void) { return 0; }' })
+    .status === 0;
+
 const built = new Map<string, string>();
 
 /** Path of test/kernel/programs/NAME.c, compiled. Throws with the compiler's words. */

@@ -13,6 +13,8 @@ export interface HeaderSet {
   readonly abi: AbiName;
   /** The Debian package that brings them. */
   readonly package: string;
+  /** A file that only this package has, where `directories` belong to several. */
+  readonly file?: string;
   readonly directories: readonly string[];
   readonly flags: readonly string[];
 }
@@ -26,10 +28,13 @@ const other = (bits: 32 | 64, ...macros: string[]) => [
   ...macros.map((macro) => `-D${macro}`),
 ];
 
+const stubs = (bits: string) => `/usr/include/x86_64-linux-gnu/gnu/stubs-${bits}.h`;
+
 export const headerSets: readonly HeaderSet[] = [
   { abi: 'x86_64', package: 'linux-libc-dev', directories: native, flags: ['-m64'] },
-  { abi: 'i386', package: 'linux-libc-dev', directories: native, flags: ['-m32'] },
-  { abi: 'x32', package: 'linux-libc-dev', directories: native, flags: ['-mx32'] },
+  // The C library's part of these two is in packages of their own.
+  { abi: 'i386', package: 'libc6-dev-i386', file: stubs('32'), directories: native, flags: ['-m32'] },
+  { abi: 'x32', package: 'libc6-dev-x32', file: stubs('x32'), directories: native, flags: ['-mx32'] },
   {
     abi: 'aarch64',
     package: 'linux-libc-dev-arm64-cross',
@@ -103,7 +108,8 @@ function mips(...endian: string[]): string[] {
  * instead of skipping. */
 export function unavailable(set: HeaderSet): string | undefined {
   if (process.arch !== 'x64') return 'gcc for x86_64 reads these headers';
-  if (set.directories.some((directory) => existsSync(join(directory, 'asm/unistd.h')))) return undefined;
+  const files = set.file === undefined ? set.directories.map((one) => join(one, 'asm/unistd.h')) : [set.file];
+  if (files.some((file) => existsSync(file))) return undefined;
   if (process.env.SANDBOX_RUN_REQUIRE_TOOLS !== undefined) throw new Error(`not installed: ${set.package}`);
   return `needs the Debian package ${set.package}`;
 }
