@@ -28,13 +28,13 @@ const other = (bits: 32 | 64, ...macros: string[]) => [
   ...macros.map((macro) => `-D${macro}`),
 ];
 
-const stubs = (bits: string) => `/usr/include/x86_64-linux-gnu/gnu/stubs-${bits}.h`;
+const stubFile = (bits: string) => `/usr/include/x86_64-linux-gnu/gnu/stubs-${bits}.h`;
 
 export const headerSets: readonly HeaderSet[] = [
   { abi: 'x86_64', package: 'linux-libc-dev', directories: native, flags: ['-m64'] },
   // The C library's part of these two is in packages of their own.
-  { abi: 'i386', package: 'libc6-dev-i386', file: stubs('32'), directories: native, flags: ['-m32'] },
-  { abi: 'x32', package: 'libc6-dev-x32', file: stubs('x32'), directories: native, flags: ['-mx32'] },
+  { abi: 'i386', package: 'libc6-dev-i386', file: stubFile('32'), directories: native, flags: ['-m32'] },
+  { abi: 'x32', package: 'libc6-dev-x32', file: stubFile('x32'), directories: native, flags: ['-mx32'] },
   {
     abi: 'aarch64',
     package: 'linux-libc-dev-arm64-cross',
