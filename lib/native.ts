@@ -32,7 +32,52 @@ export interface NativeLaunch {
   readonly descriptors: Int32Array;
   /** Soft RLIMIT_NOFILE to lower to before exec, or -1. */
   readonly openFiles: number;
+  /** A process that watches the program (native/core/helper.h). */
+  readonly helper?: NativeHelper;
 }
+
+/** How a watcher is started. It finds what it listens to as descriptor 3 and its text as descriptor 4. */
+export interface NativeHelper {
+  readonly path: Uint8Array;
+  readonly argv: readonly Uint8Array[];
+  readonly text: Uint8Array;
+  /** Explaining: the one filter that is installed, with a listener, in the place of `filters`, which are the ones where no
+   * listener can be had. Absent: the helper is to trace this process, and is waited for. */
+  readonly watched?: readonly NativeFilter[];
+}
+
+/** One ABI's row of what a recorder keeps: six bytes a number from `base` on (native/core/record.h, sr_keep). */
+export interface NativeKeepTable {
+  readonly arch: number;
+  readonly base: number;
+  readonly keep: Uint8Array;
+}
+
+/** What recorderRun tells (native/core/record.h, sr_event). */
+export const recorderEvents = { tick: 1, mainEnded: 2, done: 3 } as const;
+
+/** What was recorded: `entries` is an array of struct sr_entry. */
+export interface NativeRecording {
+  readonly entries: Uint8Array;
+  readonly programs: readonly string[];
+  readonly calls: number;
+  readonly unreliable: boolean;
+}
+
+/** Opaque: a recorder in native memory. */
+export type NativeRecorder = object & { readonly recorder?: never };
+
+/** What `probe` can try (native/core/probe.h). */
+export const probeKinds = {
+  action: 1,
+  flags: 2,
+  filter: 3,
+  listener: 4,
+  trace: 5,
+  i386: 6,
+  x32: 7,
+  landlock: 8,
+} as const;
 
 /** Thrown by `launch` where a call failed before the first filter was in. */
 export interface NativeFailure extends Error {
@@ -44,7 +89,8 @@ export interface NativeFailure extends Error {
     | 'limit'
     | 'signals'
     | 'no_new_privs'
-    | 'install';
+    | 'install'
+    | 'helper';
   /** A positive errno. */
   readonly errno: number;
   /** With step `actions` and errno EOPNOTSUPP: the SECCOMP_RET_ value that this kernel lacks. */
@@ -55,6 +101,23 @@ export interface Addon {
   /** Replaces the process: does not return. Throws NativeFailure while nothing irrevocable has happened, TypeError for a
    * wrong argument. The environment is the C one, without SECCOMP_…, byte for byte. */
   launch(launch: NativeLaunch): never;
+  /** Waits for a refused call; negative milliseconds: without limit. struct seccomp_notif, or a negated errno: ETIME, or
+   * ENOENT where nobody is left who could make one. */
+  notifyReceive(listener: number, milliseconds: number): Uint8Array | number;
+  /** The call fails with this errno, or goes on if it is 0. 0 or a negated errno. */
+  notifyAnswer(listener: number, id: bigint, errno: number): number;
+  /** 0 while the thread still waits for its answer. */
+  notifyValid(listener: number, id: bigint): number;
+  /** tgkill(2). 0 or a negated errno. */
+  signalThread(process: number, thread: number, signal: number): number;
+  /** Tries something in a child: what the call gave, and how the child ended (as wait gives it). */
+  probe(kind: number, argument: number): readonly [value: number, status: number];
+  /** The recorder: made once, attached to a process or used with a listener, run until `done`. */
+  recorderMake(tables: readonly NativeKeepTable[]): NativeRecorder;
+  recorderAttach(recorder: NativeRecorder, process: number): number;
+  recorderRun(recorder: NativeRecorder, listener: number, blocks: number, milliseconds: number): number;
+  recorderTake(recorder: NativeRecorder): NativeRecording;
+  recorderCount(recorder: NativeRecorder): readonly [calls: number, rows: number];
 }
 
 /** Path of another built file: `sandbox-launch`, `libsandbox.so`. Throws an Error with the places that were tried. */

@@ -8,8 +8,11 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "watch.h"
+
 extern "C" {
 #include "core/environment.h"
+#include "core/explain.h"
 #include "core/launch.h"
 }
 
@@ -134,7 +137,8 @@ bool getFilter(Napi::Env env, Memory &memory, const sr_cookie &cookie, Napi::Val
   return true;
 }
 
-bool getFilters(Napi::Env env, Memory &memory, const sr_cookie &cookie, Napi::Value value, sr_launch *launch) {
+bool getFilters(Napi::Env env, Memory &memory, const sr_cookie &cookie, Napi::Value value, const sr_filter **into,
+                size_t *into_count) {
   if (!value.IsArray()) return wrong(env, "filters must be an array");
   auto list = value.As<Napi::Array>();
   uint32_t count = list.Length();
@@ -144,8 +148,8 @@ bool getFilters(Napi::Env env, Memory &memory, const sr_cookie &cookie, Napi::Va
   for (uint32_t i = 0; i < count; i++) {
     if (!getFilter(env, memory, cookie, list.Get(i), &filters[i])) return false;
   }
-  launch->filters = filters;
-  launch->filter_count = count;
+  *into = filters;
+  *into_count = count;
   return true;
 }
 
@@ -174,9 +178,41 @@ bool getMessage(Napi::Env env, Memory &memory, Napi::Value value, sr_message *me
   return true;
 }
 
+/** The watcher, if there is one: how it is started and the text for it, and the filter that it listens to. */
+bool getHelper(Napi::Env env, Memory &memory, const sr_cookie &cookie, Napi::Value value, sr_explained *explained,
+               sr_launch *launch) {
+  sr_helper *helper = &explained->helper;
+  if (value.IsUndefined()) return true;
+  if (!value.IsObject()) return wrong(env, "helper must be an object");
+  auto object = value.As<Napi::Object>();
+  Napi::Value watched = object.Get("watched");
+  size_t count = 0;
+  helper->mode = SR_HELPER_RECORD;
+  if (!watched.IsUndefined()) {
+    helper->mode = SR_HELPER_EXPLAIN;
+    if (!getFilters(env, memory, cookie, watched, &explained->watched, &count)) return false;
+    // The kernel has one listener in a chain.
+    if (count != 1) return wrong(env, "watched must be one filter");
+    launch->attempt = sr_launch_explained;
+    launch->context = explained;
+  }
+  char *path;
+  if (!getString(env, memory, object.Get("path"), "the helper's path must be a Uint8Array", &path)) return false;
+  helper->path = path;
+  if (!getArguments(env, memory, object.Get("argv"), &helper->argv)) return false;
+  const uint8_t *text;
+  if (!getBytes(env, object.Get("text"), "text must be a Uint8Array", &text, &helper->text_length)) return false;
+  helper->text = text;
+  helper->envp = environ;
+  int result = sr_helper_start(helper);
+  if (result == 0 && helper->mode == SR_HELPER_RECORD) result = sr_helper_await(helper);
+  if (result != 0) fail(env, "helper", -result);
+  return result == 0;
+}
+
 bool getRest(Napi::Env env, Memory &memory, const sr_cookie &cookie, Napi::Object options, sr_message *message,
              sr_launch *launch) {
-  if (!getFilters(env, memory, cookie, options.Get("filters"), launch)) return false;
+  if (!getFilters(env, memory, cookie, options.Get("filters"), &launch->filters, &launch->filter_count)) return false;
 
   Napi::Value flags = options.Get("flags");
   // LOG and SPEC_ALLOW. Others (TSYNC, NEW_LISTENER) would mean a different launch.
@@ -225,13 +261,18 @@ Napi::Value launch(const Napi::CallbackInfo &info) {
   request.message = &message;
   if (!getRest(env, memory, cookie, info[0].As<Napi::Object>(), &message, &request)) return env.Undefined();
   // Does not return where it succeeds, nor where it fails after the first filter.
+  sr_explained explained{};
+  if (!getHelper(env, memory, cookie, info[0].As<Napi::Object>().Get("helper"), &explained, &request))
+    return env.Undefined();
   sr_failure failure = sr_launch_in_place(&request);
+  if (explained.helper.shared != nullptr) sr_helper_tell(&explained.helper, -1);
   fail(env, stepName(failure.step), failure.error, failure.action);
   return env.Undefined();
 }
 
 Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("launch", Napi::Function::New<launch>(env, "launch"));
+  addWatching(env, exports);
   return exports;
 }
 

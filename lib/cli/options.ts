@@ -91,7 +91,15 @@ export const runTable: readonly Option[] = [
 ];
 
 /** The first word after `sandbox-run` that is not a program to run. */
-export const commandNames = ['compile', 'check', 'explain', 'syscalls', 'completion', 'pack'] as const;
+export const commandNames = [
+  'compile',
+  'check',
+  'explain',
+  'syscalls',
+  'completion',
+  'pack',
+  'doctor',
+] as const;
 
 /** Values as words.ts and the commands hand them on. */
 export interface PolicyWords {

@@ -11,6 +11,7 @@ import {
   loadAddon,
   type NativeFailure,
   type NativeFilter,
+  type NativeHelper,
   type NativeLaunch,
 } from '../native.ts';
 import { descriptorsToHandOn } from './descriptors.ts';
@@ -33,6 +34,17 @@ export interface InPlaceLaunch {
   readonly allowSpeculation?: boolean;
   /** What messages begin with; `sandbox-run` if not given. */
   readonly name?: string;
+  /** A process that watches the program. */
+  readonly helper?: Helper;
+}
+
+/** A Node process beside the program (native/core/helper.h): what it runs, and the text that it gets as descriptor 4. */
+export interface Helper {
+  readonly script: string;
+  readonly words: readonly string[];
+  readonly text: string;
+  /** The filter that it listens to; absent: it traces. */
+  readonly watched?: Program;
 }
 
 /** A launch with all that can be settled before it: the program found, the addon loaded, the filters as bytes. */
@@ -60,6 +72,7 @@ export function prepareLaunch(launch: InPlaceLaunch): PreparedLaunch {
       prefix: Buffer.concat([Buffer.from(`${launch.name ?? 'sandbox-run'}: `), path, Buffer.from(': ')]),
       descriptors: Int32Array.from(descriptorsToHandOn()),
       openFiles: openFilesBefore(),
+      ...(launch.helper === undefined ? {} : { helper: nativeHelper(launch.helper) }),
     },
   };
 }
@@ -80,6 +93,15 @@ function bytesOf(word: Uint8Array | string): Uint8Array {
   if (bytes.includes(0))
     throw new LaunchError('a word of the command has a zero byte in it, which no program can get');
   return bytes;
+}
+
+function nativeHelper({ script, words, text, watched }: Helper): NativeHelper {
+  return {
+    path: bytesOf(process.execPath),
+    argv: [process.execPath, script, ...words].map(bytesOf),
+    text: Buffer.from(text),
+    ...(watched === undefined ? {} : { watched: [nativeFilter(watched)] }),
+  };
 }
 
 function nativeFilter(program: Program): NativeFilter {
@@ -151,6 +173,11 @@ const failures: readonly {
     advice: 'an outer sandbox or container has to allow seccomp',
   },
   { step: 'install', what: 'the kernel refuses the filter', advice: 'see seccomp(2) for the errno' },
+  {
+    step: 'helper',
+    what: 'the process that would watch the program could not start or trace it',
+    advice: 'see sandbox-run doctor: an outer sandbox has to allow ptrace, memfd_create and clone',
+  },
   {
     step: 'memory',
     what: 'there is not enough memory',

@@ -53,3 +53,17 @@ int sr_install(const struct sr_cookie *cookie, const struct sr_filter *filter, u
   long result = sr_gated_call(cookie, __NR_seccomp, SECCOMP_SET_MODE_FILTER, (long)flags, (long)&program);
   return sr_failed(result) ? (int)result : 0;
 }
+
+// Linux 5.0 and 5.19.
+#define NEW_LISTENER (1U << 3)
+#define WAIT_KILLABLE_RECV (1U << 5)
+
+int sr_install_listening(const struct sr_cookie *cookie, const struct sr_filter *filter, uint32_t flags) {
+  struct sock_fprog program = {.len = filter->length, .filter = filter->program};
+  // A signal shall not turn a call into EINTR while its refusal is being reported.
+  long result = sr_gated_call(cookie, __NR_seccomp, SECCOMP_SET_MODE_FILTER,
+                              (long)(flags | NEW_LISTENER | WAIT_KILLABLE_RECV), (long)&program);
+  if (result == -EINVAL)
+    result = sr_gated_call(cookie, __NR_seccomp, SECCOMP_SET_MODE_FILTER, (long)(flags | NEW_LISTENER), (long)&program);
+  return (int)result;
+}

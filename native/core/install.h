@@ -26,4 +26,8 @@ int sr_no_new_privileges(void);
  * a chain can let it through. 0 or a negated errno. */
 int sr_install(const struct sr_cookie *cookie, const struct sr_filter *filter, uint32_t flags);
 
+/** The same, with a listener for user notifications: its descriptor (close-on-exec), or a negated errno, EBUSY where a filter
+ * of this process has one already. Linux 5.0. */
+int sr_install_listening(const struct sr_cookie *cookie, const struct sr_filter *filter, uint32_t flags);
+
 #endif

@@ -32,6 +32,10 @@ struct sr_launch {
   const int32_t *descriptors;
   size_t descriptor_count;
   int64_t open_files;
+  /** Called just before the first filter, or NULL: another way to become the program. It comes back where that way is
+   * closed. */
+  void (*attempt)(const struct sr_launch *launch, void *context);
+  void *context;
 };
 
 enum sr_step {

@@ -5,6 +5,7 @@ import type { Command } from '../command.ts';
 import { check } from './check.ts';
 import { compileCommand } from './compile.ts';
 import { completion } from './completion.ts';
+import { doctor } from './doctor.ts';
 import { explain } from './explain.ts';
 import { pack } from './pack.ts';
 import { syscalls } from './syscalls.ts';
@@ -14,6 +15,7 @@ export const commands: readonly Command[] = [
   check,
   explain,
   syscalls,
+  doctor,
   completion(() => commands),
   pack,
 ];
