@@ -49,7 +49,7 @@ function readable(line: string): string {
   const word =
     { 10: 'trace', 20: 'debug', 30: 'info', 40: 'warning', 50: 'error' }[level as number] ?? 'error';
   const shown = Object.entries(fields).map(
-    ([key, value]) => `${key}: ${Array.isArray(value) ? value.join(' ') : String(value)}`,
+    ([key, value]) => `${key}: ${Array.isArray(value) ? value.join(' ') || 'none' : String(value)}`,
   );
   const paint = hasColor(2) ? (text: string) => `\u001b[2m${text}\u001b[0m` : (text: string) => text;
   return `sandbox-run: ${word}: ${String(msg)}${shown.length === 0 ? '' : paint(` (${shown.join(', ')})`)}\n`;

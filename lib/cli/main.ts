@@ -2,12 +2,12 @@
 
 import { readFileSync } from 'node:fs';
 import yargs, { type Argv } from 'yargs';
-import { UsageError } from '../errors.ts';
-import { nearest } from '../linux/nearest.ts';
+import { SandboxError, UsageError } from '../errors.ts';
 import type { Command, CommandWords } from './command.ts';
 import { commands } from './commands/index.ts';
 import { helpOptions, type Option, outputOptions, runTable } from './options.ts';
 import { report, writeAll } from './report.ts';
+import { mustBeChoice, unknown } from './words.ts';
 
 const EXAMPLES: readonly (readonly [string, string])[] = [
   ['$0 --allow read,write,exit_group -- ./app', 'start ./app, which may do only this'],
@@ -43,7 +43,7 @@ export async function main(words: readonly string[]): Promise<number> {
     .version(false)
     .epilogue(EPILOGUE)
     .fail((message, error) => {
-      throw error ?? new UsageError(message, { advice: 'see sandbox-run --help' });
+      throw error instanceof SandboxError ? error : usageError(error?.message ?? message);
     });
   for (const [command, what] of EXAMPLES) parser.example(command, what);
   addOptions(parser, runTable);
@@ -80,7 +80,7 @@ function addCommand(parser: Argv, command: Command, done: (status: number) => vo
     ...helpOptions.filter((option) => option.name === 'help'),
   ];
   parser.command(
-    `${command.name} [words..]`,
+    command.name,
     command.help,
     (own) => {
       own.usage(`$0 ${command.name} ${command.usage}\n\n${command.help}`);
@@ -90,17 +90,16 @@ function addCommand(parser: Argv, command: Command, done: (status: number) => vo
     },
     async (found) => {
       const {
-        words = [],
-        _: [, ...separated] = [],
+        _: [, ...words],
         $0: _script,
         ...options
-      } = found as unknown as CommandWords & { readonly _?: readonly unknown[] } & Record<string, unknown>;
-      refuseUnknown(options, table);
+      } = found;
+      mustBeKnown(options, table);
       if (options.help === true) {
         writeAll(1, `${await own(command, table).getHelp()}\n`);
         return done(0);
       }
-      done(await command.run({ ...options, words: [...words, ...separated].map(String) }));
+      done(await command.run({ ...options, words: words.map(String) } as CommandWords));
     },
   );
 }
@@ -120,37 +119,33 @@ function own(command: Command, table: readonly Option[]): Argv {
 
 function addOptions(parser: Argv, table: readonly Option[]): void {
   for (const option of table) {
-    const isFlag = option.value === undefined;
+    const choices = option.choices === undefined ? '' : `: ${option.choices.join(', ')}`;
     parser.option(option.name, {
-      describe: option.value === undefined ? option.help : `${option.help}`,
+      describe: `${option.help}${choices}`,
       ...(option.alias === undefined ? {} : { alias: option.alias }),
-      ...(isFlag ? { boolean: true } : { string: true, requiresArg: true }),
+      ...(option.value === undefined ? { boolean: true } : { string: true, requiresArg: true }),
       ...(option.many === true ? { array: true } : {}),
-      ...(option.choices === undefined ? {} : { choices: [...option.choices] }),
     });
   }
 }
 
-function refuseUnknown(options: Readonly<Record<string, unknown>>, table: readonly Option[]): void {
-  const known = new Set(
-    table.flatMap((option) => [option.name, ...(option.alias === undefined ? [] : [option.alias])]),
-  );
+/** What yargs lets pass: options in no table, single ones given twice, values that are none of the choices. */
+function mustBeKnown(options: Readonly<Record<string, unknown>>, table: readonly Option[]): void {
   for (const [name, value] of Object.entries(options)) {
-    if (value === undefined) continue;
     const flag = name.length === 1 ? `-${name}` : `--${name}`;
-    if (!known.has(name)) {
-      const [close] = nearest(
-        flag,
-        [...known].map((one) => `--${one}`),
-        1,
-      );
-      throw new UsageError(`unknown option ${flag}`, {
-        advice: close === undefined ? 'see --help' : `did you mean ${close}?`,
-      });
-    }
-    const option = table.find((one) => one.name === name);
-    if (Array.isArray(value) && option !== undefined && option.many !== true) {
+    const option = table.find((one) => one.name === name || one.alias === name);
+    if (option === undefined) throw unknown(flag, table);
+    if (Array.isArray(value) && option.many !== true) {
       throw new UsageError(`${flag} is given twice: ${value.join(' and ')}`, { advice: 'give it once' });
     }
+    if (typeof value === 'string') mustBeChoice(option, flag, value);
   }
+}
+
+/** yargs's own complaint in our words. */
+function usageError(message: string): UsageError {
+  const missing = /^Not enough arguments following: (.+)$/.exec(message)?.[1];
+  if (missing === undefined) return new UsageError(message, { advice: 'see sandbox-run --help' });
+  const flag = missing.length === 1 ? `-${missing}` : `--${missing}`;
+  return new UsageError(`${flag} needs a value`, { advice: 'see sandbox-run --help' });
 }

@@ -46,8 +46,8 @@ export function report(error: unknown, status: number, json = false): number {
       : new SandboxError(`internal error: ${error instanceof Error ? error.message : String(error)}`, {
           advice: 'this is a fault in sandbox-run; please report it',
         });
-  writeAll(2, json ? errorAsJson(known) : renderError(known, hasColor(2)));
-  if (!json) for (const other of known.others) writeAll(2, renderError(other, hasColor(2)));
+  for (const one of [known, ...known.others])
+    writeAll(2, json ? errorAsJson(one) : renderError(one, hasColor(2)));
   return error instanceof LaunchError ? error.exitStatus : status;
 }
 

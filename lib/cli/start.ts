@@ -6,18 +6,23 @@ import { report } from './report.ts';
 import { run } from './run.ts';
 import { splitWords } from './words.ts';
 
-/** `words`: the command line without node and the script. `load`: brings in the commands. */
+/** `words`: the command line without node and the script. `load`: brings in the commands, which get the command's name first
+ * and then its options, also those that stood before it; or no name, where help or the version is asked for. */
 export async function start(
   words: readonly string[],
   load: () => Promise<{ main(words: readonly string[]): Promise<number> }>,
 ): Promise<void> {
-  const isJson = words.includes('--json');
+  // Until it is known where our own words end: those of a program may contain --json, too.
+  let isJson = words.includes('--json') && !words.includes('--');
   try {
     const split = splitWords(words, runTable);
     const { options, command, separated } = split;
+    isJson = options.json === true;
     const isCommand = !separated && (commandNames as readonly string[]).includes(command[0] ?? '');
     if (isCommand || options.help === true || options.version === true) {
-      process.exitCode = await (await load()).main(words);
+      const before = words.slice(0, words.length - command.length);
+      const own = isCommand ? [command[0]!, ...before, ...command.slice(1)] : before;
+      process.exitCode = await (await load()).main(own);
       return;
     }
     run(split);

@@ -21,7 +21,7 @@ export function splitWords(words: readonly string[], table: readonly Option[]): 
     const word = words[at]!;
     if (word === '--') return { options, command: words.slice(at + 1), separated: true };
     if (!word.startsWith('-') || word === '-') break;
-    const [flag, inline] = cut(word);
+    const [flag, inline] = cut(word, table);
     const option = table.find(
       (one) => flag === `--${one.name}` || (one.alias !== undefined && flag === `-${one.alias}`),
     );
@@ -35,9 +35,7 @@ export function splitWords(words: readonly string[], table: readonly Option[]): 
     const value = inline ?? words[++at];
     if (value === undefined)
       throw new UsageError(`${flag} needs a value`, { advice: `${flag} ${option.value}: ${option.help}` });
-    if (option.choices !== undefined && !option.choices.includes(value)) {
-      throw new UsageError(`${flag} ${value}: expected one of ${option.choices.join(', ')}`);
-    }
+    mustBeChoice(option, flag, value);
     const before = options[option.name];
     if (option.many === true) options[option.name] = Array.isArray(before) ? [...before, value] : [value];
     else if (before !== undefined && before !== value) {
@@ -47,13 +45,27 @@ export function splitWords(words: readonly string[], table: readonly Option[]): 
   return { options, command: words.slice(at), separated: false };
 }
 
-/** `--name=value` → both; anything else → the word itself. */
-function cut(word: string): readonly [string, string | undefined] {
-  const equals = word.startsWith('--') ? word.indexOf('=') : -1;
+/** Throws UsageError for a value that is none of the option's choices. */
+export function mustBeChoice({ choices }: Option, flag: string, value: string): void {
+  if (choices === undefined || choices.includes(value)) return;
+  const [close] = nearest(value, choices, 1);
+  throw new UsageError(`${flag} ${value}: expected one of ${choices.join(', ')}`, {
+    advice: close === undefined ? `for example ${flag} ${choices[0]}` : `did you mean ${close}?`,
+  });
+}
+
+/** `--name=value` and `-nvalue` → both parts; anything else → the word itself. */
+function cut(word: string, table: readonly Option[]): readonly [string, string | undefined] {
+  if (!word.startsWith('--')) {
+    const takesValue = table.some((one) => one.value !== undefined && one.alias === word[1]);
+    return takesValue && word.length > 2 ? [word.slice(0, 2), word.slice(2)] : [word, undefined];
+  }
+  const equals = word.indexOf('=');
   return equals < 0 ? [word, undefined] : [word.slice(0, equals), word.slice(equals + 1)];
 }
 
-function unknown(flag: string, table: readonly Option[]): UsageError {
+/** The error for an option that is in no row of the table. */
+export function unknown(flag: string, table: readonly Option[]): UsageError {
   const [close] = nearest(
     flag,
     table.map((one) => `--${one.name}`),

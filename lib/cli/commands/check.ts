@@ -2,7 +2,6 @@
 
 import { UsageError } from '../../errors.ts';
 import { type Abi, abis } from '../../linux/abi.ts';
-import { nearest } from '../../linux/nearest.ts';
 import { abisWith, syscallNumber } from '../../linux/syscalls.ts';
 import { actionText, sameAction } from '../../policy/action.ts';
 import { type Decision, decideData } from '../../policy/evaluate.ts';
@@ -90,10 +89,7 @@ function answersFor(
   if (found.length === 0 && target.kind === 'name') {
     const others = abisWith(target.name);
     throw new UsageError(`${asked.map((abi) => abi.name).join(' and ')} has no call ${target.name}`, {
-      advice:
-        others.length > 0
-          ? `it exists on ${others.join(', ')}: write ${others[0]}:${target.name}`
-          : `did you mean ${nearest(target.name, [], 1)[0] ?? 'another call'}?`,
+      advice: `it exists on ${others.join(', ')}: write ${others[0]}:${target.name}`,
     });
   }
   return found;

@@ -99,6 +99,9 @@ export function output(words: CommandWords, content: string | Uint8Array): void 
   try {
     writeFileSync(file, content);
   } catch (error) {
-    throw new SandboxError(`cannot write ${file}: ${(error as Error).message}`, { cause: error });
+    throw new SandboxError(`cannot write ${file}: ${(error as NodeJS.ErrnoException).code}`, {
+      advice: 'check that its folder exists and that you may write there',
+      cause: error,
+    });
   }
 }

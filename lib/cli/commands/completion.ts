@@ -69,11 +69,14 @@ function bash(commands: readonly Command[]): string {
     .map((option) => {
       const found = values(option);
       const pattern = flags(option).join('|');
-      if (found === 'file') return `    ${pattern}) COMPREPLY=($(compgen -f -- "$word")); return ;;`;
+      if (found === 'file')
+        return `    ${pattern}) _sandbox_run_reply "" -f -- "$word"; compopt -o filenames; return ;;`;
       if (found === undefined) return `    ${pattern}) COMPREPLY=(); return ;;`;
-      if (option.completes !== 'calls')
-        return `    ${pattern}) COMPREPLY=($(compgen -W '${found.join(' ')}' -- "$word")); return ;;`;
-      return `    ${pattern}) _sandbox_run_list "$word"; return ;;`;
+      if (option.completes === 'calls' || option.completes === 'abis') {
+        const list = option.completes === 'calls' ? '"$_sandbox_run_calls"' : `'${found.join(' ')}'`;
+        return `    ${pattern}) _sandbox_run_list ${list} "$word"; return ;;`;
+      }
+      return `    ${pattern}) _sandbox_run_reply "$lead" -W '${found.join(' ')}' -- "$word"; return ;;`;
     });
   const perCommand = commands.map(
     (command) =>
@@ -81,29 +84,49 @@ function bash(commands: readonly Command[]): string {
   );
   return `# bash completion for sandbox-run
 _sandbox_run_calls='${(values({ name: '', help: '', completes: 'calls' }) as readonly string[]).join(' ')}'
+# Answers with what compgen finds, without what stands on the line already.
+_sandbox_run_reply() {
+  local lead="$1"
+  shift
+  mapfile -t COMPREPLY < <(compgen "$@")
+  COMPREPLY=("\${COMPREPLY[@]#"$lead"}")
+}
+# A list: completes what stands behind the last separator.
 _sandbox_run_list() {
-  # A list of calls: complete what stands behind the last comma.
-  local last="\${1##*,}" before=''
-  [[ $1 == *,* ]] && before="\${1%,*},"
-  COMPREPLY=($(compgen -P "$before" -W "$_sandbox_run_calls" -- "$last"))
+  local last="\${2##*[,:]}"
+  local before="\${2%"$last"}"
+  _sandbox_run_reply "\${before%"\${before##*:}"}" -P "$before" -W "$1" -- "$last"
   compopt -o nospace
 }
 _sandbox_run() {
-  local word="\${COMP_WORDS[COMP_CWORD]}" previous="\${COMP_WORDS[COMP_CWORD-1]}" options i
+  # bash cuts words at : and =, too; here they are put together again.
+  local words=() i one joined=''
+  for ((i = 0; i <= COMP_CWORD; i++)); do
+    one="\${COMP_WORDS[i]}"
+    if ((i > 1)) && [[ -n $joined || $one == [:=]* ]]; then words[-1]+="$one"; else words+=("$one"); fi
+    [[ $one == *[:=] ]] && joined=1 || joined=''
+  done
+  local word="\${words[-1]}" previous="\${words[-2]}" options
+  if [[ $word == --*=* ]]; then previous="\${word%%=*}" word="\${word#*=}"; fi
+  local lead="\${word%"\${word##*:}"}"
+  # Behind -- stands the program with words of its own.
+  for one in "\${words[@]:1:\${#words[@]}-2}"; do
+    [[ $one == -- ]] && { _sandbox_run_reply "" -c -f -- "$word"; compopt -o filenames; return; }
+  done
   case "$previous" in
 ${cases.join('\n')}
   esac
   options='${runTable.flatMap(flags).join(' ')}'
-  case "\${COMP_WORDS[1]}" in
+  case "\${words[1]}" in
 ${perCommand.join('\n')}
   esac
-  # Behind -- stands the program with words of its own.
-  for ((i = 1; i < COMP_CWORD; i++)); do
-    [[ \${COMP_WORDS[i]} == -- ]] && { COMPREPLY=($(compgen -c -f -- "$word")); return; }
-  done
-  if [[ $word == -* ]]; then COMPREPLY=($(compgen -W "$options" -- "$word"))
-  elif ((COMP_CWORD == 1)); then COMPREPLY=($(compgen -c -W '${commandNames.join(' ')}' -- "$word"))
-  else COMPREPLY=($(compgen -c -f -- "$word"))
+  if [[ $word == -* ]]; then _sandbox_run_reply "" -W "$options" -- "$word"
+  elif [[ \${words[1]} == syscalls ]]; then _sandbox_run_reply "" -W "$_sandbox_run_calls" -- "$word"
+  elif [[ \${words[1]} == completion ]]; then _sandbox_run_reply "" -W 'bash zsh' -- "$word"
+  elif ((\${#words[@]} == 2)); then _sandbox_run_reply "" -c -W '${commandNames.join(' ')}' -- "$word"
+  else
+    _sandbox_run_reply "" -c -f -- "$word"
+    compopt -o filenames
   fi
 }
 complete -F _sandbox_run sandbox-run
