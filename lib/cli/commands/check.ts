@@ -2,11 +2,12 @@
 
 import { UsageError } from '../../errors.ts';
 import { type Abi, abis } from '../../linux/abi.ts';
-import { abisWith, syscallNumber } from '../../linux/syscalls.ts';
+import { abisWith, syscallName, syscallNumber } from '../../linux/syscalls.ts';
 import { actionText, sameAction } from '../../policy/action.ts';
 import { type Decision, decideData } from '../../policy/evaluate.ts';
 import { type Invocation, parseInvocation, registerOf } from '../../policy/language/invocation.ts';
 import { printStatement } from '../../policy/language/print.ts';
+import { speaksOf } from '../../policy/meaning.ts';
 import type { Policy } from '../../policy/model.ts';
 import { numberOf } from '../../policy/value.ts';
 import type { Command } from '../command.ts';
@@ -65,6 +66,10 @@ export const check: Command = {
 interface Answer {
   readonly call: string;
   readonly abi: Abi;
+  /** As in seccomp_data. */
+  readonly nr: number;
+  /** The policy's. */
+  readonly kernel: string | undefined;
   readonly decision: Decision;
 }
 
@@ -84,7 +89,15 @@ function answersFor(
       const value = invocation.args[index];
       return value === undefined ? 0n : registerOf(numberOf(value, abi));
     });
-    return [{ call: text, abi, decision: decideData(policy, served, { arch: abi.auditArch, nr, args }) }];
+    return [
+      {
+        call: text,
+        abi,
+        nr,
+        kernel: policy.kernel,
+        decision: decideData(policy, served, { arch: abi.auditArch, nr, args }),
+      },
+    ];
   });
   if (found.length === 0 && target.kind === 'name') {
     const others = abisWith(target.name);
@@ -95,11 +108,17 @@ function answersFor(
   return found;
 }
 
-function reason({ by }: Decision): string {
+/** The statement that decided, cut down to what it says of this call: a list may name hundreds. */
+function reason({ abi, nr, decision: { by }, kernel }: Answer): string {
   if (typeof by === 'string') return by === 'default' ? 'by default' : `as ${by}`;
   const place = by.origin?.place;
   const where = place === undefined ? by.origin?.source : `${place.file}:${place.line}`;
-  return `by ${printStatement(by).trim().split('\n')[0]}${where === undefined ? '' : ` (${where})`}`;
+  const own = by.calls.filter((call) => speaksOf(call, syscallName(abi, nr), nr - abi.numberBase, kernel));
+  return `by ${
+    printStatement({ ...by, calls: own })
+      .trim()
+      .split('\n')[0]
+  }${where === undefined ? '' : ` (${where})`}`;
 }
 
 function line(
@@ -110,7 +129,7 @@ function line(
 ): string {
   const abi = showAbi && !answer.call.includes(':') ? ` [${answer.abi.name}]` : '';
   const verdict = isRight || expected === undefined ? '' : `; expected ${actionText(expected)}`;
-  return `${answer.call}${abi}: ${actionText(answer.decision.action)}, ${reason(answer.decision)}${verdict}\n`;
+  return `${answer.call}${abi}: ${actionText(answer.decision.action)}, ${reason(answer)}${verdict}\n`;
 }
 
 function asJson({ call, abi, decision }: Answer) {
