@@ -68,5 +68,31 @@
         "-Wl,-z,norelro", "-s",
       ],
     },
+    {
+      # For LD_PRELOAD, under glibc and musl alike: so without any C library of its own.
+      "target_name": "libsandbox",
+      "type": "shared_library",
+      "product_prefix": "lib",
+      "product_dir": "<(PRODUCT_DIR)",
+      "sources": [
+        "native/preload.c",
+        "native/core/cookie.c",
+        "native/core/environment.c",
+        "native/core/execute.c",
+        "native/core/failure.c",
+        "native/core/install.c",
+        "native/core/memory.c",
+        "native/core/names.c",
+        "native/core/nearest.c",
+      ],
+      "include_dirs": ["native"],
+      "cflags!": ["-fstack-protector-strong", "-O2", "-O3"],
+      "cflags": [
+        "-std=c11", "-Os", "-fPIC", "-ffreestanding", "-fno-stack-protector", "-fno-tree-loop-distribute-patterns",
+        "-Wno-address",
+      ],
+      "ldflags!": ["-rdynamic"],
+      "ldflags": ["-nostdlib", "-s"],
+    },
   ],
 }

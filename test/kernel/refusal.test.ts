@@ -13,7 +13,9 @@ const native = process.arch === 'arm64' ? abis.aarch64 : abis.x86_64;
 const isX86 = process.arch === 'x64';
 const nr = (name: string, abi = native) => String(syscallNumber(abi, name)! - abi.numberBase);
 const EPERM = errnoNumber('EPERM', native)!;
-const nativeLinkings = (Object.keys(linkings) as Linking[]).filter((one) => one !== 'i386');
+const nativeLinkings = (Object.keys(linkings) as Linking[]).filter(
+  (one) => one !== 'i386' && !one.startsWith('musl'),
+);
 
 if (!canBuild32) notTried('i386 programs', 'needs Debian packages gcc-12-multilib and libc6-dev-i386');
 

@@ -24,6 +24,11 @@ export const linkings = {
   'static PIE': ['-fPIE', '-static-pie'],
   // gcc-multilib's link to asm conflicts with Debian's cross compilers, so the headers are named.
   i386: ['-m32', '-idirafter', '/usr/include/x86_64-linux-gnu'],
+  // Built with musl-gcc, of Debian's musl-tools.
+  'musl PIE': ['-fPIE', '-pie'],
+  'musl non-PIE': ['-fno-pie', '-no-pie'],
+  'musl static': ['-fno-pie', '-static'],
+  'musl static PIE': ['-fPIE', '-static-pie'],
 } as const;
 export type Linking = keyof typeof linkings;
 
@@ -43,7 +48,11 @@ export function program(name: string, linking: Linking = 'dynamic PIE', ...more:
   const output = join(stage, `${name}-${built.size}`);
   const source = join(root, 'test', 'kernel', 'programs', `${name}.c`);
   const options = ['-O1', '-Wall', '-Wextra', '-Werror', '-pthread', ...linkings[linking], ...more];
-  const result = spawnSync('gcc', [...options, source, '-o', output], { encoding: 'utf8' });
+  const result = spawnSync(
+    linking.startsWith('musl') ? 'musl-gcc' : 'gcc',
+    [...options, source, '-o', output],
+    { encoding: 'utf8' },
+  );
   if (result.status !== 0) {
     const hint =
       linking === 'i386' ? '; i386 programs need Debian packages gcc-12-multilib and libc6-dev-i386' : '';
@@ -86,6 +95,11 @@ export function stagedLauncher(): string {
   return once('launcher', (folder) => join(folder, 'build', 'Release', 'sandbox-launch'));
 }
 
+/** The library for LD_PRELOAD, as it was built. */
+export function stagedLibrary(): string {
+  return once('library', (folder) => join(folder, 'build', 'Release', 'libsandbox.so'));
+}
+
 function once(name: string, make: (folder: string) => string): string {
   const known = staged.get(name);
   if (known !== undefined) return known;
@@ -113,6 +127,11 @@ function bundle(source: string, outfile: string): string {
 /** package.json and the addon, as lib/native.ts expects them. */
 function stageAddon(folder: string): void {
   mkdirSync(join(folder, 'build', 'Release'), { recursive: true });
-  for (const name of ['package.json', 'build/Release/sandbox_run.node', 'build/Release/sandbox-launch'])
+  for (const name of [
+    'package.json',
+    'build/Release/sandbox_run.node',
+    'build/Release/sandbox-launch',
+    'build/Release/libsandbox.so',
+  ])
     copyFileSync(join(root, name), join(folder, name));
 }
