@@ -1,7 +1,7 @@
 // Where the launch happens: as PID 1, inside another sandbox, under a tracer; and what the program cannot gain: setuid.
 
 import { spawnSync } from 'node:child_process';
-import { chmodSync, copyFileSync, readFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { abis } from '../../lib/linux/abi.ts';
@@ -18,6 +18,8 @@ const all = allBut();
 /** A copy of the probe with another mode. */
 function probeWithMode(mode: number): string {
   const copy = join(stage, `probe-${mode.toString(8)}`);
+  // An earlier copy may be one that its owner cannot write.
+  rmSync(copy, { force: true });
   copyFileSync(program('probe'), copy);
   chmodSync(copy, mode);
   return copy;
