@@ -5,6 +5,7 @@ import yargs, { type Argv } from 'yargs';
 import { SandboxError, UsageError } from '../errors.ts';
 import type { Command, CommandWords } from './command.ts';
 import { commands } from './commands/index.ts';
+import { loadFormats } from './files.ts';
 import { helpOptions, type Option, outputOptions, runTable } from './options.ts';
 import { report, writeAll } from './report.ts';
 import { mustBeChoice, unknown } from './words.ts';
@@ -99,6 +100,7 @@ function addCommand(parser: Argv, command: Command, done: (status: number) => vo
         writeAll(1, `${await own(command, table).getHelp()}\n`);
         return done(0);
       }
+      await loadFormats();
       done(await command.run({ ...options, words: words.map(String) } as CommandWords));
     },
   );

@@ -46,6 +46,32 @@ export const policyOptions = [
     help: 'Read a policy file; several are merged',
   },
   {
+    name: 'from',
+    value: 'FORMAT',
+    help: 'The format of the policy files, where it is not recognised: docker, oci, systemd, minijail …',
+  },
+  {
+    name: 'as',
+    value: 'TOOL',
+    choices: ['runc'],
+    help: 'Read OCI as this tool does, where that is not what the specification says',
+  },
+  {
+    name: 'exact',
+    help: 'Compare arguments of other formats as wide as the other tool would, not as the kernel',
+  },
+  {
+    name: 'cap',
+    value: 'LIST',
+    many: true,
+    help: "Capabilities that a profile's conditions are judged by: names, ALL, none; Docker's by default",
+  },
+  {
+    name: 'kernel',
+    value: 'VERSION',
+    help: "Kernel that a profile's conditions are judged by; this machine's by default",
+  },
+  {
     name: 'default-action',
     value: 'ACTION',
     completes: 'actions',
@@ -93,6 +119,7 @@ export const runTable: readonly Option[] = [
 /** The first word after `sandbox-run` that is not a program to run. */
 export const commandNames = [
   'compile',
+  'convert',
   'check',
   'explain',
   'syscalls',
@@ -107,6 +134,11 @@ export interface PolicyWords {
   readonly deny?: readonly string[] | undefined;
   readonly rule?: readonly string[] | undefined;
   readonly policy?: readonly string[] | undefined;
+  readonly from?: string | undefined;
+  readonly as?: string | undefined;
+  readonly exact?: boolean | undefined;
+  readonly cap?: readonly string[] | undefined;
+  readonly kernel?: string | undefined;
   readonly 'default-action'?: string | undefined;
   readonly abi?: readonly string[] | undefined;
   readonly permissive?: boolean | undefined;

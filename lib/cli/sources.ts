@@ -2,15 +2,17 @@
 // permit a call.
 
 import { PolicyError, UsageError } from '../errors.ts';
-import { type Abi, type AbiName, abiNames, abiOfNodeArch, abis, familyOf, isAbiName } from '../linux/abi.ts';
-import { nearest } from '../linux/nearest.ts';
+import { type Abi, type AbiName, abis, familyOf } from '../linux/abi.ts';
 import { intersect } from '../policy/algebra/intersect.ts';
 import { merge } from '../policy/algebra/merge.ts';
 import { permissive } from '../policy/algebra/permissive.ts';
-import { loadPolicy } from '../policy/language/load.ts';
 import { parseAction, parseCalls, parseStatement } from '../policy/language/parse.ts';
 import { type Action, emptyPolicy, type Policy, type Statement } from '../policy/model.ts';
+import { readPolicyFile } from './files.ts';
+import { nativeAbi, wantedAbis } from './machine.ts';
 import type { PolicyWords } from './options.ts';
+
+export { nativeAbi, wantedAbis } from './machine.ts';
 
 export const ALLOW_VARIABLE = 'SECCOMP_SYSCALL_ALLOW';
 export const DENY_VARIABLE = 'SECCOMP_SYSCALL_DENY';
@@ -52,7 +54,11 @@ export function policyOfOptions(words: PolicyWords): Policy | undefined {
     refusal,
     rule.length + policy.length > 0,
   );
-  return merge([...policy.map(loadPolicy), ...rule.map((text) => parseStatement(text, '--rule')), lists]);
+  return merge([
+    ...policy.map((file) => readPolicyFile(file, words)),
+    ...rule.map((text) => parseStatement(text, '--rule')),
+    lists,
+  ]);
 }
 
 /** undefined: the environment says nothing. */
@@ -118,14 +124,6 @@ function environmentAction(text: string): Action {
   );
 }
 
-/** The machine's own ABI. */
-export function nativeAbi(): Abi {
-  const littleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
-  const abi = abiOfNodeArch(process.arch, littleEndian ? 'LE' : 'BE');
-  if (abi === undefined) throw new UsageError(`there is no system call table for ${process.arch} machines`);
-  return abi;
-}
-
 /** The ABIs that a filter on this machine serves: those of --abi or of the policy that this kernel has, the native one
  * first; without a list the native one alone. */
 export function servedHere(words: PolicyWords, policy: Policy): readonly Abi[] {
@@ -156,18 +154,4 @@ export function servedHere(words: PolicyWords, policy: Policy): readonly Abi[] {
 export function servedAnywhere(words: PolicyWords, policy: Policy): readonly Abi[] {
   const wanted = wantedAbis(words) ?? policy.abis;
   return wanted === undefined || wanted.length === 0 ? [nativeAbi()] : wanted.map((name) => abis[name]);
-}
-
-/** The names in --abi, each once; undefined if it is not given. */
-export function wantedAbis(words: PolicyWords): readonly AbiName[] | undefined {
-  if (words.abi === undefined) return undefined;
-  const names = words.abi.flatMap((list) => list.split(/[,:]/).map((name) => name.trim()));
-  return [...new Set(names)].map((name) => {
-    if (name === 'native') return nativeAbi().name;
-    if (isAbiName(name)) return name;
-    const [close] = nearest(name, abiNames, 1);
-    throw new UsageError(`--abi ${name}: there is no such ABI`, {
-      advice: close === undefined ? `the ABIs are ${abiNames.join(', ')}` : `did you mean ${close}?`,
-    });
-  });
 }

@@ -1,6 +1,7 @@
 // Where every start begins, and all that a plain run loads: bundled into one file by scripts/build.js. Commands and help
 // load the rest.
 
+import { FormatsNeeded, loadFormats } from './files.ts';
 import { commandNames, runTable } from './options.ts';
 import { report } from './report.ts';
 import { run } from './run.ts';
@@ -25,7 +26,13 @@ export async function start(
       process.exitCode = await (await load()).main(own);
       return;
     }
-    run(split);
+    try {
+      run(split);
+    } catch (error) {
+      if (!(error instanceof FormatsNeeded)) throw error;
+      await loadFormats();
+      run(split);
+    }
   } catch (error) {
     process.exitCode = report(error, 125, isJson);
   }

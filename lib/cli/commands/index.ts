@@ -5,6 +5,7 @@ import type { Command } from '../command.ts';
 import { check } from './check.ts';
 import { compileCommand } from './compile.ts';
 import { completion } from './completion.ts';
+import { convert } from './convert.ts';
 import { doctor } from './doctor.ts';
 import { explain } from './explain.ts';
 import { pack } from './pack.ts';
@@ -12,6 +13,7 @@ import { syscalls } from './syscalls.ts';
 
 export const commands: readonly Command[] = [
   compileCommand,
+  convert,
   check,
   explain,
   syscalls,

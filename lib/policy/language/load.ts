@@ -24,6 +24,11 @@ export function loadPolicy(file: string): Policy {
   });
 }
 
+/** The bytes of a policy file that need not be a text. Throws PolicyError. */
+export function readPolicyBytes(file: string): Uint8Array {
+  return readBytes(file, { bytes: MAX_BYTES });
+}
+
 function readText(file: string, budget: { bytes: number }): string {
   const bytes = readBytes(file, budget);
   const advice = 'a policy is a text file in UTF-8';
