@@ -30,7 +30,7 @@ const script = new Script(source, { filename, cachedData });
 const bundle = { exports: {} };
 script.runInThisContext()(bundle, require, filename);
 
-bundle.exports.start(process.argv.slice(2), () => import('../dist/lib/cli/main.js'));
+bundle.exports.start(process.argv.slice(2), (part) => import(`../dist/lib/cli/${part}.js`));
 
 // scripts/build.js asks for the cache after a dry run, which has compiled nearly all that a run needs.
 const cache = process.env.SANDBOX_RUN_MAKE_CACHE;

@@ -104,8 +104,8 @@ export interface Addon {
   /** Waits for a refused call; negative milliseconds: without limit. struct seccomp_notif, or a negated errno: ETIME, or
    * ENOENT where nobody is left who could make one. */
   notifyReceive(listener: number, milliseconds: number): Uint8Array | number;
-  /** The call fails with this errno, or goes on if it is 0. 0 or a negated errno. */
-  notifyAnswer(listener: number, id: bigint, errno: number): number;
+  /** The call fails with this errno, or gives 0 if it is 0, without being made. 0 or a negated errno. */
+  notifyRefuse(listener: number, id: bigint, errno: number): number;
   /** 0 while the thread still waits for its answer. */
   notifyValid(listener: number, id: bigint): number;
   /** tgkill(2). 0 or a negated errno. */
@@ -168,7 +168,7 @@ export function load(places: readonly string[] = addonPlaces()): Addon {
 }
 
 /** The nearest folder upwards that holds a package.json. */
-function packageRoot(): string {
+export function packageRoot(): string {
   // In a CommonJS bundle there is no import.meta.url, in an ES module no __filename.
   const here = typeof __filename === 'string' ? __filename : fileURLToPath(import.meta.url);
   let folder = dirname(here);

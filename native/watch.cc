@@ -39,10 +39,10 @@ Napi::Value notifyReceive(const Napi::CallbackInfo &info) {
   return Napi::Buffer<uint8_t>::Copy(info.Env(), reinterpret_cast<uint8_t *>(&notification), sizeof notification);
 }
 
-/** (listener, id, errno or 0) → 0 or a negated errno. */
-Napi::Value notifyAnswer(const Napi::CallbackInfo &info) {
+/** (listener, id, errno) → 0 or a negated errno. */
+Napi::Value notifyRefuse(const Napi::CallbackInfo &info) {
   return Napi::Number::New(info.Env(),
-                           sr_notify_answer(static_cast<int>(integer(info, 0)), static_cast<uint64_t>(integer(info, 1)),
+                           sr_notify_refuse(static_cast<int>(integer(info, 0)), static_cast<uint64_t>(integer(info, 1)),
                                             static_cast<int>(integer(info, 2))));
 }
 
@@ -153,7 +153,7 @@ Napi::Value recorderCount(const Napi::CallbackInfo &info) {
 
 void addWatching(Napi::Env env, Napi::Object exports) {
   exports.Set("notifyReceive", Napi::Function::New<notifyReceive>(env, "notifyReceive"));
-  exports.Set("notifyAnswer", Napi::Function::New<notifyAnswer>(env, "notifyAnswer"));
+  exports.Set("notifyRefuse", Napi::Function::New<notifyRefuse>(env, "notifyRefuse"));
   exports.Set("notifyValid", Napi::Function::New<notifyValid>(env, "notifyValid"));
   exports.Set("signalThread", Napi::Function::New<signalThread>(env, "signalThread"));
   exports.Set("probe", Napi::Function::New<probe>(env, "probe"));

@@ -100,6 +100,13 @@ export const outputOptions = [
 
 /** For running alone. */
 export const runOptions = [
+  { name: 'explain', help: 'Say of each refused call which it was, why, and what would permit it' },
+  {
+    name: 'suggest',
+    value: 'FILE',
+    completes: 'file',
+    help: 'With --explain: write the policy that would have sufficed',
+  },
   { name: 'dry-run', help: 'Compile, prove and look for the program, but do not start it' },
 ] as const satisfies readonly Option[];
 
@@ -151,6 +158,8 @@ export interface OutputWords {
 
 export interface RunWords extends PolicyWords, OutputWords {
   readonly 'dry-run'?: boolean | undefined;
+  readonly explain?: boolean | undefined;
+  readonly suggest?: string | undefined;
   readonly help?: boolean | undefined;
   readonly version?: boolean | undefined;
 }

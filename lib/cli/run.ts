@@ -1,22 +1,32 @@
 // The main job: `sandbox-run [options] [--] PROGRAM [ARG…]`. Whatever goes wrong ends here with a message and 125 to 127.
 
 import type { Program } from '../bpf/instruction.ts';
-import { LaunchError } from '../errors.ts';
+import { LaunchError, UsageError } from '../errors.ts';
 import { rawWords } from '../launch/argv.ts';
 import { filtersFor } from '../launch/filters.ts';
-import { launchInPlace, prepareLaunch } from '../launch/in-place.ts';
+import { type Helper, launchInPlace, prepareLaunch } from '../launch/in-place.ts';
 import type { Abi } from '../linux/abi.ts';
 import { syscallNumber } from '../linux/syscalls.ts';
 import { actionText } from '../policy/action.ts';
 import { printPolicy } from '../policy/language/print.ts';
 import { defaultOf, type Policy } from '../policy/model.ts';
 import { type Log, logFor } from './log.ts';
+import type { RunWords } from './options.ts';
 import { writeAll } from './report.ts';
 import { policyFrom, servedHere } from './sources.ts';
 import type { Split } from './words.ts';
 
+/** Makes the watcher of --explain (explained.ts). */
+export type WatcherFor = (
+  options: RunWords,
+  policy: Policy,
+  abis: readonly Abi[],
+  filters: readonly Program[],
+  command: readonly string[],
+) => Helper | undefined;
+
 /** Becomes the program; comes back only from a dry run. */
-export function run({ options, command }: Split): void {
+export function run({ options, command }: Split, watcherFor?: WatcherFor): void {
   const words = rawWords(command);
   if (words.length === 0) {
     throw new LaunchError('no program to run', 125, {
@@ -27,7 +37,13 @@ export function run({ options, command }: Split): void {
   const abis = servedHere(options, policy);
   const filters = filtersFor(policy, abis);
   tell(logFor(options), policy, abis, filters);
-  if (options['dry-run'] !== true) launchInPlace({ filters, command: words });
+  if (options.suggest !== undefined && options.explain !== true) {
+    throw new UsageError('--suggest needs --explain', { advice: 'add --explain' });
+  }
+  if (options['dry-run'] !== true) {
+    const helper = watcherFor?.(options, policy, abis, filters, command);
+    launchInPlace({ filters, command: words, ...(helper === undefined ? {} : { helper }) });
+  }
   const found = Buffer.from(prepareLaunch({ filters, command: words }).native.path).toString();
   const sizes = filters.map((filter) => filter.length);
   const served = abis.map((abi) => abi.name);

@@ -4,14 +4,20 @@
 import { FormatsNeeded, loadFormats } from './files.ts';
 import { commandNames, runTable } from './options.ts';
 import { report } from './report.ts';
-import { run } from './run.ts';
+import { run, type WatcherFor } from './run.ts';
 import { splitWords } from './words.ts';
 
-/** `words`: the command line without node and the script. `load`: brings in the commands, which get the command's name first
+/** What is loaded on demand: the commands, and the watcher of --explain. */
+export interface Parts {
+  main: { main(words: readonly string[]): Promise<number> };
+  explained: { watcherFor: WatcherFor };
+}
+
+/** `words`: the command line without node and the script. `load`: brings in a part; the commands get the command's name first
  * and then its options, also those that stood before it; or no name, where help or the version is asked for. */
 export async function start(
   words: readonly string[],
-  load: () => Promise<{ main(words: readonly string[]): Promise<number> }>,
+  load: <Name extends keyof Parts>(part: Name) => Promise<Parts[Name]>,
 ): Promise<void> {
   // Until it is known where our own words end: those of a program may contain --json, too.
   let isJson = words.includes('--json') && !words.includes('--');
@@ -23,15 +29,16 @@ export async function start(
     if (isCommand || options.help === true || options.version === true) {
       const before = words.slice(0, words.length - command.length);
       const own = isCommand ? [command[0]!, ...before, ...command.slice(1)] : before;
-      process.exitCode = await (await load()).main(own);
+      process.exitCode = await (await load('main')).main(own);
       return;
     }
+    const watcherFor = options.explain === true ? (await load('explained')).watcherFor : undefined;
     try {
-      run(split);
+      run(split, watcherFor);
     } catch (error) {
       if (!(error instanceof FormatsNeeded)) throw error;
       await loadFormats();
-      run(split);
+      run(split, watcherFor);
     }
   } catch (error) {
     process.exitCode = report(error, 125, isJson);

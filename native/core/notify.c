@@ -45,11 +45,19 @@ int sr_notify_receive(int listener, struct seccomp_notif *notification, int time
   return sr_failed(result) ? (int)result : 0;
 }
 
-int sr_notify_answer(int listener, uint64_t id, int error) {
-  struct seccomp_notif_resp answer = {.id = id, .error = -error};
-  if (error == 0) answer.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
-  long result = control(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer);
+static int answer(int listener, const struct seccomp_notif_resp *response) {
+  long result = control(listener, SECCOMP_IOCTL_NOTIF_SEND, response);
   return sr_failed(result) ? (int)result : 0;
+}
+
+int sr_notify_refuse(int listener, uint64_t id, int error) {
+  struct seccomp_notif_resp response = {.id = id, .error = -error};
+  return answer(listener, &response);
+}
+
+int sr_notify_continue(int listener, uint64_t id) {
+  struct seccomp_notif_resp response = {.id = id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE};
+  return answer(listener, &response);
 }
 
 int sr_notify_valid(int listener, uint64_t id) {
@@ -128,6 +136,6 @@ enum sr_event sr_record_notified(struct sr_recorder *recorder, int listener, int
     }
     if (sr_failed(result)) return SR_EVENT_DONE;
     take(recorder, &notification);
-    sr_notify_answer(listener, notification.id, 0);
+    sr_notify_continue(listener, notification.id);
   }
 }

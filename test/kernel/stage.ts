@@ -4,7 +4,7 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildSync } from 'esbuild';
 import { afterAll } from 'vitest';
@@ -40,13 +40,17 @@ export const canBuild32 =
 
 const built = new Map<string, string>();
 
-/** Path of test/kernel/programs/NAME.c, compiled. Throws with the compiler's words. */
+/** Path of test/kernel/programs/NAME.c, or of test/NAME.c for a name with a slash, compiled. Throws with the compiler's words. */
 export function program(name: string, linking: Linking = 'dynamic PIE', ...more: string[]): string {
   const key = [name, linking, ...more].join(' ');
   const known = built.get(key);
   if (known !== undefined) return known;
-  const output = join(stage, `${name}-${built.size}`);
-  const source = join(root, 'test', 'kernel', 'programs', `${name}.c`);
+  const output = join(stage, `${basename(name)}-${built.size}`);
+  const source = join(
+    root,
+    'test',
+    ...(name.includes('/') ? [`${name}.c`] : ['kernel', 'programs', `${name}.c`]),
+  );
   const options = ['-O1', '-Wall', '-Wextra', '-Werror', '-pthread', ...linkings[linking], ...more];
   const result = spawnSync(
     linking.startsWith('musl') ? 'musl-gcc' : 'gcc',

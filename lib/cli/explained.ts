@@ -1,0 +1,63 @@
+// `--explain`: the run of run.ts with a watcher beside it. Loaded only when it is asked for.
+
+import { join, resolve } from 'node:path';
+import { isatty } from 'node:tty';
+import type { Program } from '../bpf/instruction.ts';
+import type { InPlaceLaunch } from '../launch/in-place.ts';
+import type { Abi } from '../linux/abi.ts';
+import { packageRoot } from '../native.ts';
+import type { Policy } from '../policy/model.ts';
+import { encodeJob } from '../supervise/wire.ts';
+import type { RunWords } from './options.ts';
+import { writeAll } from './report.ts';
+
+// include/uapi/linux/seccomp.h; include/uapi/linux/bpf_common.h.
+const RET_USER_NOTIF = 0x7fc00000;
+const RET_KILL_PROCESS = 0x80000000;
+const RET_ERRNO = 0x00050000;
+const RETURN_CONSTANT = 0x06;
+
+/** The proved program with its refusals handed to a listener: same tests, same way through them, another answer. Kill-thread
+ * and trap stay with the kernel, which alone can end a thread or send that signal. */
+export function watchedProgram(program: Program): Program {
+  const asks = (k: number) => k === RET_KILL_PROCESS || (k & 0xffff0000) >>> 0 === RET_ERRNO;
+  return program.map((one) =>
+    one.code === RETURN_CONSTANT && asks(one.k) ? { ...one, k: RET_USER_NOTIF } : one,
+  );
+}
+
+/** The watcher for this launch; undefined where there can be none, which has been said then. */
+export function watcherFor(
+  options: RunWords,
+  policy: Policy,
+  abis: readonly Abi[],
+  filters: readonly Program[],
+  command: readonly string[],
+): InPlaceLaunch['helper'] {
+  const [only, second] = filters;
+  if (only === undefined || second !== undefined) {
+    writeAll(
+      2,
+      `sandbox-run: refusals cannot be explained: the policy needs ${filters.length} filters, and one can have a listener; it applies all the same\n`,
+    );
+    return undefined;
+  }
+  return {
+    script: watchScript(),
+    words: [],
+    watched: watchedProgram(only),
+    text: encodeJob({
+      kind: 'explain',
+      pid: process.pid,
+      command,
+      json: options.json === true || !isatty(2),
+      policy,
+      abis: abis.map((abi) => abi.name),
+      ...(options.suggest === undefined ? {} : { suggest: resolve(options.suggest) }),
+    }),
+  };
+}
+
+export function watchScript(): string {
+  return join(packageRoot(), 'dist', 'lib', 'cli', 'watch.js');
+}

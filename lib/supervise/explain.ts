@@ -1,0 +1,189 @@
+// The watcher of --explain: takes each refused call from the listener, tells it, and gives the answer that the policy gives.
+// The program waits meanwhile, so what is told first and answered then is complete when the program dies of it.
+//
+// If this process dies, the kernel answers refused calls with ENOSYS: they stay refused (seccomp_unotify(2)).
+
+import { renameSync, writeFileSync } from 'node:fs';
+import { type Abi, abis } from '../linux/abi.ts';
+import { errnoNumber } from '../linux/errno.ts';
+import { signalNumber } from '../linux/signals.ts';
+import type { Addon } from '../native.ts';
+import { returnValue } from '../policy/action.ts';
+import type { SeccompData } from '../policy/evaluate.ts';
+import { printPolicy } from '../policy/language/print.ts';
+import type { Action, Policy } from '../policy/model.ts';
+import { programOf, readThread } from './process.ts';
+import { describeRefusal, keyOf, type Notification, type Refusal, readNotification } from './refusal.ts';
+import { sufficient } from './suggest.ts';
+
+/** Where what is seen goes. */
+export interface Teller {
+  refused(refusal: Refusal): void;
+  /** How often refusals that were told already came again, at the end. */
+  summary(summary: Summary): void;
+  warn(message: string): void;
+}
+
+export interface Summary {
+  readonly refusals: number;
+  readonly calls: readonly Counted[];
+  /** The policy that would have sufficed, in the language. */
+  readonly policy: string;
+  readonly suggest: string | undefined;
+}
+
+export interface Counted {
+  readonly call: string;
+  readonly program: string;
+  readonly action: string;
+  readonly count: number;
+  /** Whether it has been told of; beyond so many a second, refusals are counted only. */
+  readonly told: boolean;
+  readonly change: string;
+}
+
+export interface Explaining {
+  readonly addon: Addon;
+  readonly listener: number;
+  readonly policy: Policy;
+  readonly abis: readonly Abi[];
+  /** The process that was started: when it is killed, all is said before. */
+  readonly main: number;
+  readonly suggest: string | undefined;
+  readonly teller: Teller;
+}
+
+interface Known {
+  readonly data: SeccompData;
+  readonly program: string;
+  readonly call: string;
+  readonly action: string;
+  readonly change: string;
+  readonly told: boolean;
+  count: number;
+}
+
+/** Blocks in one second; more are counted. */
+const BLOCKS_A_SECOND = 20;
+/** Different refusals that are kept apart; a program that calls with random arguments can make any number. */
+const MOST_KEYS = 2000;
+
+const ENOENT = -2;
+
+/** Runs until nobody is left who could make a call. */
+export function explainRefusals(explaining: Explaining): void {
+  const { addon, listener, teller } = explaining;
+  const native = explaining.abis[0] ?? abis.x86_64;
+  const seen = new Map<string, Known>();
+  let second = 0;
+  let blocks = 0;
+  let isSummed = false;
+
+  const learnOf = (notification: Notification): Action => {
+    const { data, tid } = notification;
+    const program = programOf(tid);
+    const found = keyOf(program, explaining.abis, explaining.policy, data);
+    const { decision } = found;
+    const key = seen.size < MOST_KEYS ? found.key : `${program} ${data.arch} ${data.nr}`;
+    const known = seen.get(key);
+    if (known !== undefined) {
+      known.count++;
+      return decision.action;
+    }
+    const now = Math.floor(Date.now() / 1000);
+    if (now !== second) [second, blocks] = [now, 0];
+    const told = blocks++ < BLOCKS_A_SECOND;
+    const refusal = describeRefusal(explaining.abis, notification, decision);
+    // Its thread was killed while its memory was being read: what was read may be another's.
+    if (addon.notifyValid(listener, notification.id) !== 0) return decision.action;
+    if (told) teller.refused(refusal);
+    const change = refusal.changes.narrow.policy;
+    seen.set(key, { data, program, call: refusal.call, action: refusal.action, change, told, count: 1 });
+    isSummed = false;
+    if (explaining.suggest !== undefined) writeSuggestion(explaining, seen, explaining.suggest);
+    return decision.action;
+  };
+
+  const sum = () => {
+    if (isSummed || seen.size === 0) return;
+    isSummed = true;
+    const calls = [...seen.values()];
+    teller.summary({
+      refusals: calls.reduce((count, one) => count + one.count, 0),
+      calls,
+      policy: printPolicy(suggested(explaining, seen)),
+      suggest: explaining.suggest,
+    });
+  };
+
+  for (;;) {
+    const received = addon.notifyReceive(listener, -1);
+    if (typeof received === 'number') {
+      if (received !== ENOENT) continue;
+      sum();
+      return;
+    }
+    const notification = readNotification(received);
+    let action: Action = { kind: 'kill' };
+    try {
+      action = learnOf(notification);
+    } catch (error) {
+      teller.warn(
+        `a refusal could not be described: ${error instanceof Error ? error.message : String(error)}`,
+      );
+    }
+    if (action.kind === 'kill') {
+      const thread = readThread(notification.tid);
+      if (thread.pid === explaining.main) sum();
+      kill(explaining, native, thread.pid, notification);
+    } else {
+      const errno =
+        action.kind === 'errno' ? returnValue(action, native) & 0xffff : (errnoNumber('ENOSYS', native) ?? 0);
+      addon.notifyRefuse(listener, notification.id, errno);
+    }
+  }
+}
+
+/** Ends a process as the kernel does for SECCOMP_RET_KILL_PROCESS: by SIGSYS, before it runs another instruction. A process
+ * that catches, ignores or blocks SIGSYS cannot be ended by it from outside, and dies of SIGKILL instead. */
+function kill(
+  { addon, listener, teller }: Explaining,
+  abi: Abi,
+  pid: number,
+  { id, tid }: Notification,
+): void {
+  const bit = 1n << BigInt((signalNumber('SIGSYS', abi) ?? 31) - 1);
+  const { masks } = readThread(tid);
+  const isOpen = ((masks.blocked | masks.ignored | masks.caught) & bit) === 0n;
+  if (!isOpen) {
+    teller.warn(
+      `process ${pid} catches, ignores or blocks SIGSYS: it is ended by SIGKILL here, without --explain by SIGSYS`,
+    );
+  }
+  const result = addon.signalThread(pid, tid, isOpen ? (signalNumber('SIGSYS', abi) ?? 31) : 9);
+  const ESRCH = -3;
+  if (result !== 0 && result !== ESRCH) {
+    // As another user's: the call stays refused at least.
+    teller.warn(`process ${pid} could not be ended (errno ${-result}); its call is refused`);
+  }
+  addon.notifyRefuse(listener, id, errnoNumber('ENOSYS', abi) ?? 38);
+}
+
+function suggested(explaining: Explaining, seen: ReadonlyMap<string, Known>): Policy {
+  return sufficient(
+    explaining.policy,
+    explaining.abis,
+    [...seen.values()].map((one) => one.data),
+  );
+}
+
+/** Complete at any moment: a reader finds the old one or the new one. */
+function writeSuggestion(explaining: Explaining, seen: ReadonlyMap<string, Known>, file: string): void {
+  try {
+    const text = printPolicy(suggested(explaining, seen));
+    writeFileSync(`${file}.new`, text);
+    renameSync(`${file}.new`, file);
+  } catch (error) {
+    explaining.teller.warn(`cannot write ${file}: ${(error as Error).message}`);
+  }
+}

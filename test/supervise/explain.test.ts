@@ -1,0 +1,252 @@
+// --explain changes nothing but what is said: every program is run with it and without it, and ends alike. What is said is
+// held against what the program really did.
+
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { type Ending, type Face, run, type Start } from '../kernel/face.ts';
+import { allBut } from '../kernel/policies.ts';
+import { file, linkings, program, stage } from '../kernel/stage.ts';
+import { isRoot, users } from '../kernel/users.ts';
+import { wholeCommand } from './command.ts';
+
+const face = (...options: string[]): Face => ({
+  name: 'explain',
+  hasNode: true,
+  command: (policy, words) => [
+    process.execPath,
+    wholeCommand(),
+    '--policy',
+    policy,
+    ...options,
+    '--',
+    ...words,
+  ],
+});
+const plain = face();
+const explained = face('--explain');
+
+interface Event {
+  readonly event: string;
+  readonly call: string;
+  readonly thread: number;
+  readonly process: number;
+  readonly name: string;
+  readonly abi: string;
+  readonly by: string;
+  readonly action: string;
+  readonly arguments: readonly { readonly name: string; readonly text: string }[];
+  readonly code: { readonly file: string; readonly offset: number };
+  readonly narrow: { readonly policy: string };
+  readonly refusals: number;
+  readonly count: number;
+}
+
+/** Standard error's JSON lines; the program itself writes nothing there. */
+const eventsOf = (ending: Ending): readonly Event[] =>
+  ending.stderr
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+    .map((line) => JSON.parse(line) as Event);
+const refusalsOf = (ending: Ending) => eventsOf(ending).filter((one) => one.event === 'refused');
+const textsOf = (event: Event | undefined) => event?.arguments.map((one) => one.text);
+
+const refused = () => program('supervise/programs/refused');
+
+async function bothWays(start: Start): Promise<Ending> {
+  const without = await run(plain, start);
+  const withIt = await run(explained, start);
+  expect([withIt.status, withIt.signal, withIt.stdout]).toEqual([
+    without.status,
+    without.signal,
+    without.stdout,
+  ]);
+  return withIt;
+}
+
+describe.each(users)('as $name', (user) => {
+  test('an errno is still that errno, and the call is told with its text', async () => {
+    const ending = await bothWays({
+      policy: allBut('errno EXDEV mkdir'),
+      command: [refused(), 'open', '/some/where'],
+      user,
+    });
+    expect(ending).toMatchObject({ status: 7, stdout: '-18\n' });
+    const [event, ...others] = refusalsOf(ending);
+    expect(others).toEqual([]);
+    expect(event).toMatchObject({ call: 'mkdir', action: 'errno EXDEV', process: ending.pid, abi: 'x86_64' });
+    expect(textsOf(event)?.[0]).toBe('"/some/where"');
+    expect(event?.by).toContain('errno EXDEV mkdir');
+    expect(event?.code.file).toMatch(/libc/);
+  });
+
+  test('errno 0 gives 0 and does not make the call', async () => {
+    const place = join(stage, 'never-made');
+    const ending = await bothWays({
+      policy: allBut('errno 0 mkdir'),
+      command: [refused(), 'open', place],
+      user,
+    });
+    expect(ending.stdout).toBe('0\n');
+    expect(() => readFileSync(place)).toThrow('ENOENT');
+  });
+
+  test('a killed program dies of SIGSYS, and what killed it is told before', async () => {
+    const ending = await bothWays({ policy: allBut('kill mkdir'), command: [refused(), 'open', '/x'], user });
+    expect(ending).toMatchObject({ status: null, signal: 'SIGSYS', stdout: '' });
+    expect(eventsOf(ending).map((one) => one.event)).toEqual(['refused', 'summary']);
+  });
+
+  test('a killed child, and no child left of ours', async () => {
+    const ending = await bothWays({ policy: allBut('kill mkdir'), command: [refused(), 'child'], user });
+    expect(ending).toMatchObject({ status: 7, stdout: '31 -1\n1\n' });
+    expect(refusalsOf(ending)[0]?.process).not.toBe(ending.pid);
+  });
+
+  test('a thread, with a name that a terminal would act on', async () => {
+    const ending = await bothWays({
+      policy: allBut('errno EPERM mkdir'),
+      command: [refused(), 'thread'],
+      user,
+    });
+    const [event] = refusalsOf(ending);
+    expect(event?.thread).not.toBe(event?.process);
+    expect(event?.name).toContain('hidden');
+    expect(ending.stderr).not.toContain('\u001b');
+  });
+
+  test('pointers to nowhere', async () => {
+    const ending = await bothWays({
+      policy: allBut('errno EPERM mkdir, connect'),
+      command: [refused(), 'garbage'],
+      user,
+    });
+    expect(ending.stdout).toBe('-1\n-1\n-1\n');
+    expect(refusalsOf(ending).map((one) => one.call)).toEqual(['mkdir', 'connect']);
+    expect(textsOf(refusalsOf(ending)[0])?.[0]).toBe('0x1');
+  });
+
+  test('a socket’s address', async () => {
+    const ending = await bothWays({
+      policy: allBut('errno EPERM connect'),
+      command: [refused(), 'connect'],
+      user,
+    });
+    expect(textsOf(refusalsOf(ending)[0])?.[1]).toBe('{AF_UNIX, "/run/some.sock"}');
+    expect(textsOf(refusalsOf(ending)[0])?.[0]).toBe('0</dev/null>');
+  });
+
+  test('thousands of refusals are counted exactly and told once', async () => {
+    const ending = await bothWays({
+      policy: allBut('errno EPERM mkdir'),
+      command: [refused(), 'storm', '5000'],
+      user,
+    });
+    expect(ending.stdout).toBe('0\n');
+    expect(refusalsOf(ending)).toHaveLength(1);
+    const summary = eventsOf(ending).find((one) => one.event === 'summary');
+    // Every refused call but those that a signal took away before anybody saw them.
+    expect(summary?.refusals).toBeGreaterThan(4000);
+    expect(summary?.refusals).toBeLessThanOrEqual(5000);
+  });
+
+  test.runIf(process.arch === 'x64')('a call through another ABI has that ABI’s name', async () => {
+    const ending = await bothWays({ policy: allBut(), command: [refused(), 'i386'], user });
+    expect(ending.signal).toBe('SIGSYS');
+    // 39 is mkdir there, and getpid here.
+    expect(refusalsOf(ending)[0]).toMatchObject({
+      abi: 'i386',
+      call: 'mkdir',
+      narrow: { policy: 'abi x86_64, i386' },
+    });
+  });
+
+  test.each(
+    Object.keys(linkings).filter((one) => one !== 'i386') as (keyof typeof linkings)[],
+  )('%s', async (linking) => {
+    const command = [program('supervise/programs/refused', linking), 'open', '/x'];
+    const ending = await bothWays({ policy: allBut('errno EPERM mkdir'), command, user });
+    expect(refusalsOf(ending)).toHaveLength(1);
+  });
+
+  test('a program that is allowed all it asks hears and says nothing', async () => {
+    const ending = await bothWays({
+      policy: allBut('kill reboot'),
+      command: ['/bin/sh', '-c', 'ls / > /dev/null; exit 3'],
+      user,
+    });
+    expect(ending).toMatchObject({ status: 3, stderr: '' });
+  });
+
+  test('a program that cannot be started', async () => {
+    const ending = await bothWays({ policy: allBut(), command: ['/etc/hostname'], user });
+    expect(ending.status).toBe(126);
+  });
+
+  test('inside another explained run it says that it cannot, and the policy holds', async () => {
+    const inner = file(allBut('kill mkdir'));
+    const ending = await run(explained, {
+      policy: allBut('kill reboot'),
+      command: [
+        process.execPath,
+        wholeCommand(),
+        '--explain',
+        '--policy',
+        inner,
+        '--',
+        refused(),
+        'open',
+        '/x',
+      ],
+      user,
+    });
+    expect(ending.signal).toBe('SIGSYS');
+    expect(ending.stderr).toContain('an outer filter has a listener');
+  });
+
+  test('as PID 1 the program has no child that it can see', async () => {
+    if (!isRoot) return;
+    const ending = await run(explained, {
+      policy: allBut('errno EPERM mkdir'),
+      command: [refused(), 'child'],
+      wrap: (words) => ['unshare', '--pid', '--fork', '--mount-proc', ...words],
+    });
+    expect(ending.stdout).toBe('0 3\n1\n');
+  });
+
+  test('what is suggested lets the program run', async () => {
+    const suggestion = join(stage, `suggested-${user.name.replaceAll(' ', '-')}.policy`);
+    const place = join(stage, `made-${user.name.replaceAll(' ', '-')}`);
+    rmSync(suggestion, { force: true });
+    const policies = [
+      allBut('kill mkdir'),
+      allBut('kill @file-system'),
+      'default errno EPERM\nallow read, write, exit_group, brk, mmap, munmap, mprotect, arch_prctl, set_tid_address, set_robust_list, rseq, prlimit64, getrandom, openat, close, fstat, newfstatat, pread64, access, ioctl',
+    ];
+    for (const policy of policies) {
+      let text = policy;
+      // One refusal may hide the next.
+      for (let round = 0; round < 20; round++) {
+        rmSync(suggestion, { force: true });
+        const ending = await run(face('--explain', '--suggest', suggestion), {
+          policy: text,
+          command: [refused(), 'open', place],
+          user: { name: 'x' },
+        });
+        if (refusalsOf(ending).length === 0) {
+          expect(ending.status).toBe(7);
+          break;
+        }
+        text = readFileSync(suggestion, 'utf8');
+        expect(round).toBeLessThan(19);
+      }
+      rmSync(place, { recursive: true, force: true });
+    }
+  }, 60_000);
+});
+
+test('a program that catches SIGSYS ends all the same, and it is said how', async () => {
+  const ending = await run(explained, { policy: allBut('kill mkdir'), command: [refused(), 'caught'] });
+  expect(ending).toMatchObject({ status: null, stdout: '' });
+  expect(['SIGKILL', 'SIGSYS']).toContain(ending.signal);
+});
