@@ -15,6 +15,7 @@
         "native/core/execute.c",
         "native/core/explain.c",
         "native/core/helper.c",
+        "native/core/inspect.c",
         "native/core/install.c",
         "native/core/launch.c",
         "native/core/prepare.c",
@@ -28,7 +29,7 @@
     },
     {
       "target_name": "sandbox_run",
-      "sources": ["native/addon.cc", "native/watch.cc"],
+      "sources": ["native/addon.cc", "native/inspect.cc", "native/watch.cc"],
       "dependencies": ["core"],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")", "native"],
       "defines": ["NAPI_VERSION=8", "NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS", "_FORTIFY_SOURCE=2"],

@@ -97,7 +97,17 @@ export interface NativeFailure extends Error {
   readonly action: number;
 }
 
+/** Thrown by `filters`. */
+export interface FiltersFailure extends Error {
+  readonly step: 'memory' | 'attach' | 'read';
+  /** A positive errno. */
+  readonly errno: number;
+}
+
 export interface Addon {
+  /** The filters of a thread as raw sock_filter arrays, the newest first; none where it has none. Stops the thread for a
+   * moment. Throws FiltersFailure, and TypeError for a wrong argument. */
+  filters(tid: number): readonly Uint8Array[];
   /** Replaces the process: does not return. Throws NativeFailure while nothing irrevocable has happened, TypeError for a
    * wrong argument. The environment is the C one, without SECCOMP_…, byte for byte. */
   launch(launch: NativeLaunch): never;

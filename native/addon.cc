@@ -16,6 +16,8 @@ extern "C" {
 #include "core/launch.h"
 }
 
+#include "inspect.h"
+
 extern char **environ;
 
 namespace {
@@ -273,6 +275,7 @@ Napi::Value launch(const Napi::CallbackInfo &info) {
 Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("launch", Napi::Function::New<launch>(env, "launch"));
   addWatching(env, exports);
+  exports.Set("filters", Napi::Function::New<inspectFilters>(env, "filters"));
   return exports;
 }
 

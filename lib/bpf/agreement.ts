@@ -32,8 +32,9 @@ export function mustAgree(ending: Ending, specification: Specification, budget: 
     if (elsewhere !== undefined) elsewhere = restrict(elsewhere, OFFSET_ARCH, negated(test));
     if (here !== undefined) checkNumbers(ending, here, ranges, new Set(gated), budget);
   }
-  if (elsewhere !== undefined && ending.answer !== specification.otherwise) {
-    throw disagreement(elsewhere, ending.answer, specification.otherwise);
+  const { otherwise } = specification;
+  if (elsewhere !== undefined && otherwise !== undefined && ending.answer !== otherwise) {
+    throw disagreement(elsewhere, ending.answer, otherwise);
   }
 }
 

@@ -28,7 +28,7 @@ export function returnText(value: number, abi: Abi): string {
     case 0x00000000:
       return 'kill-thread';
     case 0x00030000:
-      return 'trap';
+      return data === 0 ? 'trap' : `trap ${data}`;
     case 0x00050000:
       return `errno ${errnoName(data, abi) ?? data}`;
     case 0x7fc00000:

@@ -5,40 +5,61 @@
 // each once, and states that differ in one word are joined, which keeps shared tails from multiplying paths. At
 // each RET the sets are split further, until the specification gives one answer for all of them, and that
 // must be the program's. It knows nothing of how the program was made, and follows only the few instructions
-// that the kernel can also cache; anything else is a failure, never an assumption.
+// that the kernel can also cache, or, for programs of others, all that ask about one word at a time; anything
+// else is a failure, never an assumption.
 
 import { ProofError } from '../errors.ts';
 import { type Ending, mustAgree } from './agreement.ts';
+import { type Held, heldNumber, heldWord, keyOfHeld, operate, passes, testOf } from './held.ts';
 import * as op from './instruction.ts';
 import { refusal, strictest } from './interpret.ts';
-import { MAX_WORD } from './intervals.ts';
 import { restrict } from './region.ts';
 import { argumentOffset, type Specification } from './specification.ts';
-import { anyWord, keyOf, negated, union, type WordTest } from './word-set.ts';
+import { anyWord, keyOf, negated, union } from './word-set.ts';
 
 const ALLOW = 0x7fff0000;
 
-/** What the accumulator holds: a word of seccomp_data under a mask, or a number. */
-type Accumulator = { readonly offset: number; readonly mask: number } | { readonly number: number };
-
 /** A place's way of being reached; `answer` is that of the programs before this one. */
 interface State extends Ending {
-  readonly accumulator: Accumulator;
+  readonly accumulator: Held;
+  /** Absent: 0. Compiled programs use neither X nor M[]. */
+  readonly x?: Held;
+  readonly memory?: ReadonlyMap<number, Held>;
 }
+
+const zero = heldNumber(0);
 
 /** More states than this in one place, or more splits in one question, and the proof gives up. */
 const STATE_BUDGET = 200_000;
 
+/** Which instructions are followed: those that the compiler emits, or also arithmetic, X and M[]. */
+export type Follows = 'cacheable' | 'all';
+
+const cacheable: ReadonlySet<number> = new Set([
+  op.BPF_LD_W_ABS,
+  op.BPF_ALU_AND_K,
+  op.BPF_JMP_JA,
+  op.BPF_RET_K,
+  op.BPF_JMP_JEQ_K,
+  op.BPF_JMP_JGT_K,
+  op.BPF_JMP_JGE_K,
+  op.BPF_JMP_JSET_K,
+]);
+
 /** Throws ProofError unless the programs, installed in this order, together mean the specification. */
-export function prove(programs: readonly op.Program[], specification: Specification): void {
+export function prove(
+  programs: readonly op.Program[],
+  specification: Specification,
+  follows: Follows = 'cacheable',
+): void {
   const budget = { left: STATE_BUDGET };
-  let states: State[] = [
-    { accumulator: { number: 0 }, region: new Map(), passed: 0, failed: 0, answer: ALLOW },
-  ];
+  let states: State[] = [{ accumulator: zero, region: new Map(), passed: 0, failed: 0, answer: ALLOW }];
   try {
     for (const program of programs) {
       const problem = refusal(program);
       if (problem !== undefined) throw new ProofError(problem);
+      const strange = program.findIndex(({ code }) => follows !== 'all' && !cacheable.has(code));
+      if (strange >= 0) throw unfollowed(strange, `has the code 0x${program[strange]!.code.toString(16)}`);
       states = walk(program, states, specification.bigEndian, budget);
     }
     for (const state of states) mustAgree(state, specification, budget);
@@ -62,30 +83,67 @@ function walk(
   for (const [at, one] of program.entries()) {
     for (const state of joined(arriving[at]!)) {
       if (--budget.left < 0) throw new ProofError('the proof gave up: too many paths');
+      const end = (value: number) => ended.push(ending(state, value));
       switch (one.code) {
         case op.BPF_LD_W_ABS:
-          go(at + 1, { ...state, accumulator: { offset: one.k, mask: MAX_WORD } });
+          go(at + 1, { ...state, accumulator: heldWord(one.k) });
           break;
-        case op.BPF_ALU_AND_K:
-          go(at + 1, { ...state, accumulator: masked(state.accumulator, one.k) });
+        case op.BPF_LD_IMM:
+          go(at + 1, { ...state, accumulator: heldNumber(one.k) });
+          break;
+        case op.BPF_LD_W_LEN:
+          go(at + 1, { ...state, accumulator: heldNumber(op.SECCOMP_DATA_SIZE) });
+          break;
+        case op.BPF_LD_MEM:
+          go(at + 1, { ...state, accumulator: state.memory?.get(one.k) ?? zero });
+          break;
+        case op.BPF_LDX_IMM:
+          go(at + 1, { ...state, x: heldNumber(one.k) });
+          break;
+        case op.BPF_LDX_W_LEN:
+          go(at + 1, { ...state, x: heldNumber(op.SECCOMP_DATA_SIZE) });
+          break;
+        case op.BPF_LDX_MEM:
+          go(at + 1, { ...state, x: state.memory?.get(one.k) ?? zero });
+          break;
+        case op.BPF_ST:
+        case op.BPF_STX: {
+          const value = one.code === op.BPF_ST ? state.accumulator : (state.x ?? zero);
+          go(at + 1, { ...state, memory: new Map(state.memory).set(one.k, value) });
+          break;
+        }
+        case op.BPF_MISC_TAX:
+          go(at + 1, { ...state, x: state.accumulator });
+          break;
+        case op.BPF_MISC_TXA:
+          go(at + 1, { ...state, accumulator: state.x ?? zero });
           break;
         case op.BPF_JMP_JA:
           go(at + 1 + one.k, state);
           break;
         case op.BPF_RET_K:
-          ended.push({ ...state, accumulator: { number: 0 }, answer: strictest(state.answer, one.k) });
+          end(one.k);
           break;
-        case op.BPF_JMP_JEQ_K:
-        case op.BPF_JMP_JGT_K:
-        case op.BPF_JMP_JGE_K:
-        case op.BPF_JMP_JSET_K:
-          if (one.cookie !== undefined) branchOnCookie(one, at, state, bigEndian, go);
-          else branch(one, at, state, go);
+        case op.BPF_RET_A:
+          if (!('number' in state.accumulator))
+            throw unfollowed(at, 'answers with a word of the call itself');
+          end(state.accumulator.number);
           break;
-        default:
-          throw new ProofError(
-            `the proof does not follow instruction ${at}, code 0x${one.code.toString(16)}`,
-          );
+        default: {
+          if (one.cookie !== undefined) {
+            branchOnCookie(one, at, state, bigEndian, go);
+            break;
+          }
+          const operand = operandOf(one, at, state);
+          if ((one.code & 7) === CLASS_JMP) {
+            branch(one, operand, at, state, go);
+            break;
+          }
+          const result = operate(state.accumulator, one.code & 0xf0, operand);
+          // Division by X = 0 ends the program with 0.
+          if (result === undefined) end(0);
+          else go(at + 1, { ...state, accumulator: result });
+        }
       }
     }
     arriving[at] = [];
@@ -95,14 +153,32 @@ function walk(
 
 type Go = (at: number, state: State) => void;
 
-function branch(one: op.Instruction, at: number, state: State, go: Go): void {
+const CLASS_JMP = 5;
+const SRC_X = 8;
+
+/** A state in which a program has ended, and the next one begins. */
+function ending({ region, passed, failed, answer }: State, value: number): State {
+  return { accumulator: zero, region, passed, failed, answer: strictest(answer, value) };
+}
+
+function operandOf({ code, k }: op.Instruction, at: number, { x }: State): number {
+  if ((code & SRC_X) === 0) return k;
+  if (x === undefined || 'number' in x) return x?.number ?? 0;
+  throw unfollowed(at, 'combines two words of the call');
+}
+
+function unfollowed(at: number, what: string): ProofError {
+  return new ProofError(`the proof does not follow instruction ${at}: it ${what}`);
+}
+
+function branch(one: op.Instruction, operand: number, at: number, state: State, go: Go): void {
   const { accumulator } = state;
+  const operation = one.code & 0xf0;
   if ('number' in accumulator) {
-    const yes = passes(accumulator.number, one);
-    go(at + 1 + (yes ? one.jt : one.jf), state);
+    go(at + 1 + (passes(accumulator.number, operation, operand) ? one.jt : one.jf), state);
     return;
   }
-  const test = testOf(one, accumulator.mask);
+  const test = testOf(accumulator, operation, operand);
   const yes = restrict(state.region, accumulator.offset, test);
   const no = restrict(state.region, accumulator.offset, negated(test));
   if (yes !== undefined) go(at + 1 + one.jt, { ...state, region: yes });
@@ -119,34 +195,13 @@ function branchOnCookie(one: op.Instruction, at: number, state: State, bigEndian
     one.code !== op.BPF_JMP_JEQ_K ||
     !('offset' in accumulator) ||
     accumulator.offset !== offset ||
-    accumulator.mask !== MAX_WORD
+    accumulator.steps.length > 0
   ) {
     throw new ProofError(`instruction ${at} compares the cookie's word ${word} with something else`);
   }
   const bit = 1 << word;
   if ((state.failed & bit) === 0) go(at + 1 + one.jt, { ...state, passed: state.passed | bit });
   if ((state.passed & bit) === 0) go(at + 1 + one.jf, { ...state, failed: state.failed | bit });
-}
-
-function masked(accumulator: Accumulator, mask: number): Accumulator {
-  if ('number' in accumulator) return { number: (accumulator.number & mask) >>> 0 };
-  return { offset: accumulator.offset, mask: (accumulator.mask & mask) >>> 0 };
-}
-
-function passes(a: number, { code, k }: op.Instruction): boolean {
-  if (code === op.BPF_JMP_JEQ_K) return a === k;
-  if (code === op.BPF_JMP_JGT_K) return a > k;
-  if (code === op.BPF_JMP_JGE_K) return a >= k;
-  return (a & k) !== 0;
-}
-
-/** What a jump asks of a word that was masked before. */
-function testOf({ code, k }: op.Instruction, mask: number): WordTest {
-  if (code === op.BPF_JMP_JEQ_K) return { mask, intervals: [k, k] };
-  if (code === op.BPF_JMP_JGE_K) return { mask, intervals: [k, MAX_WORD] };
-  if (code === op.BPF_JMP_JGT_K) return { mask, intervals: k === MAX_WORD ? [] : [k + 1, MAX_WORD] };
-  const both = (mask & k) >>> 0;
-  return { mask: both, intervals: [1, MAX_WORD] };
 }
 
 /** Joins states that are alike but for one plain word, until none are. */
@@ -184,8 +239,10 @@ function joinedAt(group: readonly State[], offset: number): readonly State[] {
 }
 
 function keyWithout(state: State, offsets: readonly number[], left: number): string {
-  const { accumulator: a, region } = state;
-  let key = 'number' in a ? `=${a.number}` : `${a.offset}&${a.mask}`;
+  const { accumulator, x, memory, region } = state;
+  let key = keyOfHeld(accumulator);
+  if (x !== undefined) key += `X${keyOfHeld(x)}`;
+  for (const [index, held] of memory ?? []) key += `M${index}${keyOfHeld(held)}`;
   key += `,${state.passed},${state.failed},${state.answer}`;
   for (const offset of offsets) {
     const set = offset === left ? undefined : region.get(offset);

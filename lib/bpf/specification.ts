@@ -51,8 +51,8 @@ export interface Specification {
     /** Call numbers that are allowed, whatever is said of them, if args[3], [4] and [5] hold the launch's cookie. */
     readonly gated: readonly number[];
   }[];
-  /** The answer to every other architecture. */
-  readonly otherwise: number;
+  /** The answer to every other architecture; undefined where nothing is claimed about them. */
+  readonly otherwise: number | undefined;
 }
 
 /** Byte offset of one half of an argument register in seccomp_data. */

@@ -2,6 +2,7 @@
 // arguments are tested as two words, the high one first. This is the compiler's own reading of a condition, made apart
 // from the reference's in policy/evaluate.ts.
 
+import { OFFSET_ARGS } from '../bpf/instruction.ts';
 import { argumentOffset } from '../bpf/specification.ts';
 import type { Abi } from '../linux/abi.ts';
 import type { Comparison, Condition, Operand, Range, Value } from '../policy/model.ts';
@@ -210,12 +211,14 @@ function maskedWords(graph: Graph, field: Field, mask: bigint, value: bigint, ab
 
 /** Arguments in their order, the high word before the low one, the plain word before its masks. */
 function variable(index: number, half: 'low' | 'high', mask: number, abi: Abi): Variable {
-  const word = 2 * index + (half === 'low' ? 1 : 0);
-  return {
-    offset: argumentOffset(index, half, abi.bigEndian),
-    mask: mask >>> 0,
-    order: word * 2 ** 32 + (0xffffffff - (mask >>> 0)),
-  };
+  return wordVariable(argumentOffset(index, half, abi.bigEndian), mask, abi.bigEndian);
+}
+
+/** The variable for a word of seccomp_data from the instruction pointer on. `offset` in bytes. */
+export function wordVariable(offset: number, mask: number, bigEndian: boolean): Variable {
+  const isLow = ((offset & 4) === 0) !== bigEndian;
+  const word = 2 * ((offset - OFFSET_ARGS) >> 3) + (isLow ? 1 : 0);
+  return { offset, mask: mask >>> 0, order: word * 2 ** 32 + (0xffffffff - (mask >>> 0)) };
 }
 
 function joinSpans(spans: readonly Span[]): readonly Span[] {

@@ -154,6 +154,35 @@ export class Graph {
     return result;
   }
 
+  /** The graph whose answers are those of `a` and `b` put together: `join` gives the leaf's value. */
+  zip(a: Node, b: Node, join: (a: number, b: number) => number): Node {
+    const done = new Map<string, Node>();
+    const go = (one: Node, other: Node): Node => {
+      if (one.kind === 'leaf' && other.kind === 'leaf') return this.leaf(join(one.value, other.value));
+      const key = `${one.id},${other.id}`;
+      const known = done.get(key);
+      if (known !== undefined) return known;
+      const variable = first(variableOf(one), variableOf(other))!;
+      const [left, right] = [partsOf(one, variable), partsOf(other, variable)];
+      const cuts = mergedCuts([left.cuts, right.cuts]);
+      let [i, j] = [0, 0];
+      const targets = cuts.map((cut) => {
+        while (i + 1 < left.cuts.length && left.cuts[i + 1]! <= cut) i++;
+        while (j + 1 < right.cuts.length && right.cuts[j + 1]! <= cut) j++;
+        return go(left.targets[i]!, right.targets[j]!);
+      });
+      const result = this.switch(variable, cuts, targets);
+      done.set(key, result);
+      return result;
+    };
+    return go(a, b);
+  }
+
+  /** The same decisions with other answers. */
+  map(node: Node, change: (value: number) => number): Node {
+    return this.zip(node, this.no, change);
+  }
+
   #intern(key: string, make: (id: number) => Node): Node {
     let node = this.#nodes.get(key);
     if (node === undefined) {

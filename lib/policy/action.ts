@@ -46,7 +46,7 @@ export function permits(action: Action): boolean {
 export function sameAction(a: Action, b: Action): boolean {
   if (a.kind !== b.kind) return false;
   if (a.kind === 'errno') return a.errno === (b as typeof a).errno;
-  if (a.kind === 'trace') return (a.data ?? 0) === ((b as typeof a).data ?? 0);
+  if (a.kind === 'trace' || a.kind === 'trap') return (a.data ?? 0) === ((b as typeof a).data ?? 0);
   return true;
 }
 
@@ -58,7 +58,7 @@ export function returnValue(action: Action, abi: Abi): number {
     if (number === undefined) throw new RangeError(`no errno ${action.errno}`);
     return base + number;
   }
-  return action.kind === 'trace' ? base + (action.data ?? 0) : base;
+  return action.kind === 'trace' || action.kind === 'trap' ? base + (action.data ?? 0) : base;
 }
 
 /** The action of a SECCOMP_RET_ value; what the kernel does with an undefined one is kill. */
@@ -67,13 +67,15 @@ export function actionOfReturn(value: number): Action {
   const full = (value & 0xffff0000) >>> 0;
   const kind = actionKinds.find((one) => bases[one] === full) ?? 'kill';
   if (kind === 'errno') return { kind, errno: data };
-  if (kind === 'trace') return data === 0 ? { kind } : { kind, data };
+  if (kind === 'trace' || kind === 'trap') return data === 0 ? { kind } : { kind, data };
   return { kind };
 }
 
 /** As the language writes it: `errno EPERM`. */
 export function actionText(action: Action): string {
   if (action.kind === 'errno') return `errno ${action.errno}`;
-  if (action.kind === 'trace' && action.data !== undefined) return `trace ${action.data}`;
+  if ((action.kind === 'trace' || action.kind === 'trap') && action.data !== undefined) {
+    return `${action.kind} ${action.data}`;
+  }
   return action.kind;
 }

@@ -59,7 +59,8 @@ export type Condition =
 export type Action =
   | { readonly kind: 'kill' }
   | { readonly kind: 'kill-thread' }
-  | { readonly kind: 'trap' }
+  /** `data` reaches the program's handler as si_errno, 0…65535; 0 if not given. */
+  | { readonly kind: 'trap'; readonly data?: number }
   /** By C name, since numbers differ between architectures, or 0…4095. */
   | { readonly kind: 'errno'; readonly errno: string | number }
   | { readonly kind: 'notify' }

@@ -10,8 +10,8 @@ import { didYouMean, readInteger } from './values.ts';
 
 /** Largest errno that a filter can give (MAX_ERRNO, include/linux/err.h). */
 const MAX_ERRNO = 4095;
-/** Largest number that reaches a tracer (SECCOMP_RET_DATA, include/uapi/linux/seccomp.h). */
-const MAX_TRACE = 0xffff;
+/** Largest number that reaches a tracer or a handler of SIGSYS (SECCOMP_RET_DATA, include/uapi/linux/seccomp.h). */
+const MAX_DATA = 0xffff;
 
 export function isActionWord(text: string): text is Action['kind'] {
   return (actionKinds as readonly string[]).includes(text);
@@ -32,13 +32,16 @@ export function readActionFrom(lexer: Lexer, token: Token, colon = false): Actio
       token.kind === 'word' ? adviceFor(token.text) : `the actions are ${actionKinds.join(', ')}`,
     );
   }
-  const joined = colon && (token.text === 'errno' || token.text === 'trace') && lexer.take(':') !== undefined;
-  if (token.text === 'errno') return { kind: 'errno', errno: readErrno(lexer) };
-  if (token.text !== 'trace') return { kind: token.text };
+  const { text: kind } = token;
+  const hasNumber = kind === 'errno' || kind === 'trace' || kind === 'trap';
+  const joined = colon && hasNumber && lexer.take(':') !== undefined;
+  if (kind === 'errno') return { kind, errno: readErrno(lexer) };
+  if (!hasNumber) return { kind };
   const data = lexer.peek('call');
-  if (data.kind !== 'number' && !joined) return { kind: 'trace' };
+  if (data.kind !== 'number' && !joined) return { kind };
   lexer.next('call');
-  return { kind: 'trace', data: readSmall(lexer, data, MAX_TRACE, 'a number for the tracer') };
+  const whose = kind === 'trace' ? 'the tracer' : 'the handler';
+  return { kind, data: readSmall(lexer, data, MAX_DATA, `a number for ${whose}`) };
 }
 
 function adviceFor(word: string): string {
