@@ -33,7 +33,8 @@ export function plainValue(value: number): number {
 /** The ABIs that a subject speaks of; undefined: it does not say, and means the machine's own. */
 export function abisOf(subject: Subject): readonly AbiName[] | undefined {
   if (subject.kind === 'policy') return subject.policy.abis;
-  const arches = new Set(subject.programs.flatMap((program) => cutsFor(program).arches));
+  const { programs } = subject;
+  const arches = guarded(subject.name, () => new Set(programs.flatMap((program) => cutsFor(program).arches)));
   const tested = Object.values(abis).filter((abi) => arches.has(abi.auditArch));
   return tested.length === 0 ? undefined : tested.map((abi) => abi.name);
 }

@@ -108,7 +108,7 @@ function changesFor(graph: Graph, a: Subject, b: Subject, abi: Abi, native: AbiN
       for (const value of valuesOf(node)) {
         if (value === 0) continue;
         const [from, to] = answers[value]!;
-        const when = conditionOf(node, (found) => found === value, { abi, call: calls.name });
+        const when = conditionOf(graph, node, (found) => found === value, { abi, call: calls.name });
         if (when === false) continue;
         changes.push({
           calls,

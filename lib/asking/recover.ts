@@ -153,7 +153,7 @@ function rowsOf(graph: Graph, numbers: Numbers, abi: Abi): Rows {
       const name = syscallName(abi, nr);
       const target: Target =
         name === undefined ? { kind: 'number', number: nr - abi.numberBase } : { kind: 'name', name };
-      calls.set(name ?? `#${nr - abi.numberBase}`, { target, rules: rulesOf(node, base, abi, name) });
+      calls.set(name ?? `#${nr - abi.numberBase}`, { target, rules: rulesOf(graph, node, base, abi, name) });
     }
   }
   return { abi, fallback: fallbackAction, unknown: unknownAction, calls, unsaid };
@@ -166,7 +166,7 @@ function* upTo(low: number, high: number, above: number): Generator<number> {
 }
 
 /** No kernel has numbers up here, counted from an ABI's base. */
-const FAR = 2 ** 24;
+const FAR = 2 ** 30;
 
 interface NumberRange {
   readonly low: number;
@@ -207,12 +207,12 @@ function widest(ranges: readonly NumberRange[], above: number): number {
 }
 
 /** Statements that make a call's answers what the decision says, beside `base` where none matches. */
-function rulesOf(node: Node, base: number, abi: Abi, call: string | undefined): readonly Row[] {
+function rulesOf(graph: Graph, node: Node, base: number, abi: Abi, call: string | undefined): readonly Row[] {
   const values = [...valuesOf(node)].sort((a, b) => rank(actionFor(a, abi)) - rank(actionFor(b, abi)));
   const rules = values
     .filter((value) => value !== base)
     .map((value): Row => {
-      const when = conditionOf(node, (found) => found === value, { abi, call });
+      const when = conditionOf(graph, node, (found) => found === value, { abi, call });
       const action = actionFor(value, abi);
       return typeof when === 'boolean' ? { action } : { action, when };
     });

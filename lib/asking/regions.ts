@@ -4,9 +4,9 @@
 import { blocks, valueBelow } from '../bpf/held.ts';
 import { OFFSET_ARGS } from '../bpf/instruction.ts';
 import { MAX_WORD, normal } from '../bpf/intervals.ts';
-import type { Node, Switch } from '../compiler/graph.ts';
+import type { Graph, Node, Switch } from '../compiler/graph.ts';
 import { CompileError, PolicyError } from '../errors.ts';
-import { and, anyOf, or, type Truth } from '../policy/algebra/truth.ts';
+import { and, anyOf, not, or, type Truth } from '../policy/algebra/truth.ts';
 import { inSpans, maskedIs, type Spans, spansOf, type Terms } from './fields.ts';
 
 /** More parts than this and a condition is of no use to anybody. */
@@ -14,11 +14,16 @@ const MAX_PARTS = 20_000;
 
 /** When a decision is one of the answers that `isMeant` picks. Throws PolicyError where it depends on what no policy can speak
  * of (the instruction pointer), CompileError where it takes far too many words. */
-export function conditionOf(node: Node, isMeant: (value: number) => boolean, terms: Terms): Truth {
+export function conditionOf(
+  graph: Graph,
+  node: Node,
+  isMeant: (value: number) => boolean,
+  terms: Terms,
+): Truth {
   const known = new Map<Node, Truth>();
   let parts = 0;
   const go = (one: Node): Truth => {
-    if (one.kind === 'leaf') return isMeant(one.value);
+    if (one.kind === 'leaf') return one === graph.yes;
     if (one.kind === 'cookie') throw new Error('a gate is no condition');
     let found = known.get(one);
     if (found === undefined) {
@@ -32,7 +37,8 @@ export function conditionOf(node: Node, isMeant: (value: number) => boolean, ter
     }
     return found;
   };
-  return go(node);
+  // With two answers left more of the tests are alike.
+  return go(graph.map(node, (value) => (isMeant(value) ? 1 : 0)));
 }
 
 type Go = (node: Node) => Truth;
@@ -177,17 +183,26 @@ function maskedTest(
   const [other, another] = valuesIn(mask, outside);
   if (other === undefined) return true;
   if (another === undefined) return is(mask, other, false);
-  // A block of values is what has the same leading bits.
-  const found: Truth[] = [];
+  const [said, unsaid] = [blocksUnder(mask, intervals), blocksUnder(mask, outside)];
+  if (unsaid.length < said.length) return not(anyOf(unsaid.map((block) => is(...block))));
+  return anyOf(said.map((block) => is(...block)));
+}
+
+/** The values under the mask in the intervals, as few masks with a value each: a block of values is what has the same
+ * leading bits. */
+function blocksUnder(
+  mask: number,
+  intervals: readonly number[],
+): readonly (readonly [mask: number, value: number])[] {
+  const found: [number, number][] = [];
   for (let i = 0; i < intervals.length; i += 2) {
     for (const [start, size] of blocks(intervals[i]!, intervals[i + 1]!)) {
-      const low = valueBelow(mask, start + size - 1);
-      if (low < start) continue;
+      if (valueBelow(mask, start + size - 1) < start) continue;
       const leading = (mask & ~(size - 1)) >>> 0;
-      found.push(is(leading, (start & leading) >>> 0));
+      found.push([leading, (start & leading) >>> 0]);
     }
   }
-  return anyOf(found);
+  return found;
 }
 
 function gaps(intervals: readonly number[]): readonly number[] {

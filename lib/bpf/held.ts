@@ -187,8 +187,11 @@ export function* blocks(low: number, high: number): Generator<readonly [start: n
 const MAX_PIECES = 4096;
 
 /** The plain words that pass a test under a mask. Throws UnfollowedError where these are too many intervals. */
-export function unmasked({ mask, intervals }: WordTest): Intervals {
-  if (mask === MAX_WORD) return intervals;
+export function unmasked(test: WordTest): Intervals {
+  const { mask } = test;
+  if (mask === MAX_WORD) return test.intervals;
+  // Each of these intervals holds a value that exists, so no search below is in vain.
+  const intervals = tightened(test);
   const pairs: number[] = [];
   const search = (prefix: number, bit: number): void => {
     const free = bit === 32 ? MAX_WORD : 2 ** bit - 1;
@@ -210,13 +213,20 @@ export function unmasked({ mask, intervals }: WordTest): Intervals {
   return pairs;
 }
 
-/** The same test with as little as it takes: a mask of leading ones asks for intervals of the plain word; between two
- * values that exist under a mask lie none, so an interval begins behind the last value that is outside of it. Equal tests under one
- * mask come out equal. */
-export function canonical({ mask, intervals }: WordTest): WordTest {
+/** The same test with as little as it takes: a mask of leading ones asks for intervals of the plain word. Equal tests under
+ * one mask come out equal. */
+export function canonical(test: WordTest): WordTest {
+  const { mask, intervals } = test;
   if (mask === MAX_WORD) return { mask, intervals };
   const rest = ~mask >>> 0;
-  if ((rest & (rest + 1)) === 0) return { mask: MAX_WORD, intervals: unmasked({ mask, intervals }) };
+  if ((rest & (rest + 1)) === 0) return { mask: MAX_WORD, intervals: unmasked(test) };
+  return { mask, intervals: tightened(test) };
+}
+
+/** Between two values that exist under a mask lie none, so an interval may begin behind the last value that is outside of
+ * it, and reach up to the next one. */
+function tightened({ mask, intervals }: WordTest): Intervals {
+  const rest = ~mask >>> 0;
   const pairs: number[] = [];
   for (let i = 0; i < intervals.length; i += 2) {
     const from = intervals[i]! === 0 ? 0 : valueBelow(mask, intervals[i]! - 1) + 1;
@@ -224,7 +234,7 @@ export function canonical({ mask, intervals }: WordTest): WordTest {
     const to = last >= mask ? MAX_WORD : (((last | rest) + 1) & mask) - 1;
     if (last >= from) pairs.push(from, to >>> 0);
   }
-  return { mask, intervals: normal(pairs) };
+  return normal(pairs);
 }
 
 /** The greatest value under the mask that is at most `bound`. */
