@@ -42,11 +42,9 @@ test.each(
 )('of random policies, for %s', (_, served) => {
   const random = randomFrom(seed);
   let different = 0;
-  for (let round = 0; round < 16; round++) {
-    const [a, b] = [randomPolicy(random, served), randomPolicy(random, served)].map((policy) => ({
-      ...policy,
-      abis: served.map((abi) => abi.name),
-    })) as [Policy, Policy];
+  for (let round = 0; round < 8; round++) {
+    const anyPolicy = () => ({ ...randomPolicy(random, served), abis: served.map((abi) => abi.name) });
+    const [a, b] = [anyPolicy(), anyPolicy()] as const;
     const { changes } = difference(policySubject(a), policySubject(b), { native: served[0]!.name });
     const calls = [...randomCalls(random, a, served, 60), ...randomCalls(random, b, served, 60)];
     for (const call of calls) {
@@ -66,12 +64,12 @@ test.each(
       }
     }
   }
-  expect(different).toBeGreaterThan(200);
+  expect(different).toBeGreaterThan(100);
 });
 
 test('what is reported can be written in the language', () => {
   const random = randomFrom(seed);
-  for (let round = 0; round < 60; round++) {
+  for (let round = 0; round < 20; round++) {
     const served = [abis.x86_64];
     const [a, b] = [randomPolicy(random, served), randomPolicy(random, served)];
     for (const { calls, when, to } of difference(policySubject(a), policySubject(b), native).changes) {
@@ -86,7 +84,7 @@ test('what is reported can be written in the language', () => {
 
 test('a policy and its own program do not differ', () => {
   const random = randomFrom(seed);
-  for (let round = 0; round < 25; round++) {
+  for (let round = 0; round < 15; round++) {
     const served = round % 2 === 0 ? [abis.x86_64, abis.i386] : [abis.x86_64];
     const policy = { ...randomPolicy(random, served), abis: served.map((abi) => abi.name) };
     const programs = compile(policy, { abis: served });
