@@ -54,7 +54,7 @@ test('an empty value is a value', () => {
 });
 
 test.for<[string, RegExp, RegExp]>([
-  ['--frob app', /unknown option --frob$/, /--help/],
+  ['--xyzzy app', /unknown option --xyzzy$/, /--help/],
   ['--alow read app', /unknown option --alow$/, /did you mean --allow\?/],
   ['-x app', /unknown option -x$/, /--help/],
   ['--allow', /--allow needs a value$/, /CALLS/],
