@@ -133,6 +133,7 @@ export const commandNames = [
   'completion',
   'pack',
   'doctor',
+  'learn',
 ] as const;
 
 /** Values as words.ts and the commands hand them on. */

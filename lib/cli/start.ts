@@ -11,6 +11,7 @@ import { splitWords } from './words.ts';
 export interface Parts {
   main: { main(words: readonly string[]): Promise<number> };
   explained: { watcherFor: WatcherFor };
+  learned: { learn(words: readonly string[], help: () => Promise<number>): Promise<number> };
 }
 
 /** `words`: the command line without node and the script. `load`: brings in a part; the commands get the command's name first
@@ -29,7 +30,10 @@ export async function start(
     if (isCommand || options.help === true || options.version === true) {
       const before = words.slice(0, words.length - command.length);
       const own = isCommand ? [command[0]!, ...before, ...command.slice(1)] : before;
-      process.exitCode = await (await load('main')).main(own);
+      const help = async () => (await load('main')).main(own);
+      // A command that becomes a program has to leave the streams alone.
+      const isLearning = isCommand && command[0] === 'learn' && options.help !== true;
+      process.exitCode = isLearning ? await (await load('learned')).learn(own.slice(1), help) : await help();
       return;
     }
     const watcherFor = options.explain === true ? (await load('explained')).watcherFor : undefined;

@@ -91,6 +91,12 @@ export function familyConstants(family: string, abi: Abi): readonly Constant[] {
   return all;
 }
 
+/** The constant that masks the part of a family's values that is a number rather than bits (SOCK_TYPE_MASK); undefined where
+ * there is none. */
+export function familyMask(family: string): string | undefined {
+  return familyOf(family)?.mask;
+}
+
 /** The name of one value of a family; of several, the first in the table. Negative and unsigned forms of 32 bits are the same. */
 export function nameConstant(family: string, value: bigint, abi: Abi): string | undefined {
   const wanted = unsigned(value);

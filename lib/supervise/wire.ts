@@ -25,13 +25,19 @@ export interface ExplainJob extends Common {
 export interface LearnJob extends Common {
   readonly kind: 'learn';
   readonly fast: boolean;
+  /** Calls that the filter lets go on unrecorded. */
+  readonly granted: readonly string[];
+  readonly writes: Writes;
+  /** Only list what was recorded, which are refusals then: for --verify. */
+  readonly verify?: string;
+}
+
+/** What becomes of recordings. */
+export interface Writes {
   readonly output?: string;
   readonly merge: boolean;
   readonly record?: string;
   readonly namesOnly: boolean;
-  readonly verify: boolean;
-  readonly policy?: Policy;
-  readonly abis: readonly AbiName[];
 }
 
 export type Job = ExplainJob | LearnJob;

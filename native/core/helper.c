@@ -69,6 +69,8 @@ __attribute__((noreturn)) static void become(const struct sr_helper *helper, lon
     call3(__NR_dup3, devnull, 0, 0);
     call3(__NR_dup3, devnull, 1, 0);
   }
+  // Node marks its own standard streams, too.
+  call3(__NR_fcntl, 2, F_SETFD, 0);
   call3(__NR_dup3, channel, SR_HELPER_CHANNEL, 0);
   call3(__NR_dup3, text, SR_HELPER_TEXT, 0);
   if (sr_failed(call3(__NR_close_range, SR_HELPER_TEXT + 1, ~0U, 0)))

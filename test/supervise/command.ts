@@ -28,7 +28,7 @@ export function wholeCommand(): string {
   });
   buildSync({
     ...common,
-    entryPoints: ['main', 'watch', 'explained'].map((name) => `lib/cli/${name}.ts`),
+    entryPoints: ['main', 'watch', 'explained', 'learned'].map((name) => `lib/cli/${name}.ts`),
     outdir: join(folder, 'dist', 'lib', 'cli'),
     format: 'esm',
     // pino and yargs are CommonJS and ask for Node's own modules.

@@ -8,6 +8,7 @@ import { completion } from './completion.ts';
 import { convert } from './convert.ts';
 import { doctor } from './doctor.ts';
 import { explain } from './explain.ts';
+import { learn } from './learn.ts';
 import { pack } from './pack.ts';
 import { syscalls } from './syscalls.ts';
 
@@ -18,6 +19,7 @@ export const commands: readonly Command[] = [
   explain,
   syscalls,
   doctor,
+  learn,
   completion(() => commands),
   pack,
 ];
