@@ -62,6 +62,7 @@ function optionsOf(loaded: Formats, file: string, words: PolicyWords): ReadOptio
     exact: words.exact,
     as: words.as === 'runc' ? 'runc' : undefined,
     kernel: words.kernel,
+    part: words.part,
     ...(words.cap === undefined ? {} : { capabilities: loaded.capabilitiesOf(words.cap) }),
     files: diskFiles(),
   };

@@ -51,6 +51,11 @@ export const policyOptions = [
     help: 'The format of the policy files, where it is not recognised: docker, oci, systemd, minijail …',
   },
   {
+    name: 'part',
+    value: 'NAME',
+    help: 'Which policy of a file that has several: a thread (seccompiler), a resource (Kubernetes)',
+  },
+  {
     name: 'as',
     value: 'TOOL',
     choices: ['runc'],
@@ -143,6 +148,7 @@ export interface PolicyWords {
   readonly rule?: readonly string[] | undefined;
   readonly policy?: readonly string[] | undefined;
   readonly from?: string | undefined;
+  readonly part?: string | undefined;
   readonly as?: string | undefined;
   readonly exact?: boolean | undefined;
   readonly cap?: readonly string[] | undefined;

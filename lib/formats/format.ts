@@ -27,6 +27,8 @@ export interface ReadOptions {
   readonly capabilities?: readonly string[] | undefined;
   /** The kernel that profiles' conditions are judged by, `major.minor`. */
   readonly kernel?: string | undefined;
+  /** Which of several policies of a file: a thread's name, a resource's. */
+  readonly part?: string | undefined;
   readonly files?: Files | undefined;
 }
 

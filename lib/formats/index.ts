@@ -13,11 +13,28 @@ import {
   type WriteOptions,
   type WriteResult,
 } from './format.ts';
+import { kafel } from './kafel.ts';
+import { kubernetes, kubernetesLocalhost, kubernetesPod } from './kubernetes.ts';
 import { language } from './language.ts';
+import { minijail, minijailCompiler } from './minijail.ts';
 import { oci } from './oci.ts';
 import { bpf, cHeader } from './program.ts';
+import { seccompiler } from './seccompiler.ts';
 
-export const formats: readonly Format[] = [docker, oci, bpf, cHeader, language];
+export const formats: readonly Format[] = [
+  docker,
+  oci,
+  seccompiler,
+  kubernetes,
+  kubernetesLocalhost,
+  kubernetesPod,
+  minijail,
+  minijailCompiler,
+  kafel,
+  bpf,
+  cHeader,
+  language,
+];
 
 /** The format of this name. Throws PolicyError with the nearest names. */
 export function formatNamed(name: string, direction: 'read' | 'write'): Format {

@@ -2,7 +2,7 @@
 // they are read as comparisons of the argument's own width (a high bit that the kernel ignores then cannot evade them), still
 // unsigned; with `exact` they stay as wide as the tool makes them.
 
-import { type AbiName, abis } from '../linux/abi.ts';
+import { abis } from '../linux/abi.ts';
 import { parametersOf } from '../linux/arguments.ts';
 import { syscallNumber } from '../linux/syscalls.ts';
 import type { Truth } from '../policy/algebra/truth.ts';
@@ -33,23 +33,38 @@ export function registerCondition(name: string | undefined, test: RegisterTest, 
   const form = name === undefined ? undefined : formOf(name, index);
   const order = op !== '==' && op !== '!=';
   const mask = test.mask === undefined ? undefined : test.mask & limit;
-  // A 64-bit value that no 32-bit argument can hold keeps the tool's width: the kernel's would turn it into another one.
-  const fits = (bits: number) => test.value < 1n << BigInt(bits);
+  // A 64-bit value that no 32-bit argument can hold keeps the tool's width: the kernel's would turn it into another one. A
+  // negative one, extended to 64 bits, is meant as it is.
+  const fits = (bits: number) =>
+    test.value < 1n << BigInt(bits) ||
+    (!order && test.value === BigInt.asUintN(64, BigInt.asIntN(bits, test.value)));
   let bits: 32 | 64 | undefined;
   if (exact || form === undefined || form.bits > toolBits || form.pointer) bits = toolBits;
   else if (!fits(form.bits)) bits = toolBits;
   else if (order && form.signed) bits = form.bits === 32 ? 32 : 64;
-  if (test.value > limit) return op === '!=' || op === '<' || op === '<=';
+  const width = bits ?? form!.bits;
+  const wanted = bits === undefined ? BigInt.asUintN(width, test.value) : test.value;
+  if (wanted > limit) return op === '!=' || op === '<' || op === '<=';
   const isWhole = mask === undefined || mask === limit;
-  if (!isWhole && (test.value & ~mask) !== 0n) return op === '!=';
+  if (!isWhole && (wanted & ~mask) !== 0n) return op === '!=';
   const operand: Operand = {
     argument: form?.name ?? `arg${index}`,
     ...(bits === undefined ? {} : { bits }),
   };
-  const value = test.written ?? numeral(test.value, form?.flags === true);
+  const value = test.written ?? numeral(wanted, form?.flags === true);
   if (isWhole) return { kind: 'compare', operand, op, value };
-  const width = bits ?? form!.bits;
-  return masked(operand, mask & ((1n << BigInt(width)) - 1n), op as '==' | '!=', value, test.value);
+  return masked(operand, mask & ((1n << BigInt(width)) - 1n), op as '==' | '!=', value, wanted);
+}
+
+/** Any bit of the mask, or none of it. */
+export function bitsCondition(
+  name: string | undefined,
+  index: number,
+  mask: bigint,
+  isSet: boolean,
+  exact: boolean,
+): Truth {
+  return registerCondition(name, { index, op: isSet ? '!=' : '==', mask, value: 0n }, exact);
 }
 
 function masked(operand: Operand, mask: bigint, op: '==' | '!=', value: Value, number: bigint): Truth {
@@ -97,6 +112,3 @@ function formOf(call: string, index: number): Form | undefined {
   forms.set(key, form);
   return form;
 }
-
-/** The ABI names of a machine's family that a list of an Audit-arch-like kind means. */
-export type ArchNames = Readonly<Record<string, AbiName>>;
