@@ -6,8 +6,7 @@ import { existsSync, rmSync, symlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
-import { bundleOptions } from './bundle.js';
+import { bundleCommand, keepCode } from './bundle.js';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const require = createRequire(import.meta.url);
@@ -20,21 +19,8 @@ const result = spawnSync(process.execPath, [tsc, '--project', join(root, 'tsconf
 });
 if (result.status !== 0) process.exit(result.status ?? 1);
 
-await build(bundleOptions(join(root, 'dist', 'start.cjs')));
-
-// V8's code for the bundle, made after a first run so that the functions of a run are in it.
-const words = [
-  '--dry-run',
-  '--policy',
-  join(root, 'bench', 'policies', 'd-arguments.policy'),
-  '--allow',
-  'read,write',
-];
-const made = spawnSync(process.execPath, [join(root, 'bin', 'sandbox-run.cjs'), ...words, '--', 'true'], {
-  stdio: ['ignore', 'ignore', 'inherit'],
-  env: { PATH: process.env.PATH, SANDBOX_RUN_MAKE_CACHE: join(root, 'dist', 'start.cache') },
-});
-if (made.status !== 0) process.exit(made.status ?? 1);
+await bundleCommand(join(root, 'dist', 'start.cjs'));
+keepCode(join(root, 'bin', 'sandbox-run.cjs'), join(root, 'dist', 'start.cache'));
 
 // In a checkout npx looks here first; without the link it would install the checkout into its cache, and may ask to.
 const bin = join(root, 'node_modules', '.bin');

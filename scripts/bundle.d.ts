@@ -1,2 +1,2 @@
-import type { BuildOptions } from 'esbuild';
-export function bundleOptions(outfile: string): BuildOptions;
+export function bundleCommand(outfile: string): Promise<void>;
+export function keepCode(command: string, cache: string): void;

@@ -122,6 +122,14 @@ const EMPTINESS_BUDGET = 100_000;
 
 type Constraint = readonly [mask: number, intervals: Intervals];
 
+/** Whether one of the intervals holds the highest number of it that has bits of the mask alone: that is a word of the set. */
+function hasPlainWord(mask: number, intervals: Intervals): boolean {
+  for (let i = 0; i < intervals.length; i += 2) {
+    if ((intervals[i + 1]! & mask) >>> 0 >= intervals[i]!) return true;
+  }
+  return false;
+}
+
 /** Whether no word fulfils all constraints. Exact: fixes the word's bits from the top, drops a branch as soon as a
  * constraint cannot be met below it, and does not enter the same situation twice: two prefixes that look alike under the
  * masks of all open constraints have the same words below them. Throws RangeError if that takes unreasonably long
@@ -129,7 +137,11 @@ type Constraint = readonly [mask: number, intervals: Intervals];
 export function isEmpty(one: Conjunction): boolean {
   const constraints = [...one].filter(([, intervals]) => !isEverything(intervals));
   if (constraints.length === 0) return false;
-  if (constraints.length === 1 && constraints[0]![0] === MAX_WORD) return constraints[0]![1].length === 0;
+  if (constraints.length === 1) {
+    const [mask, intervals] = constraints[0]!;
+    if (mask === MAX_WORD) return intervals.length === 0;
+    if (hasPlainWord(mask, intervals)) return false;
+  }
   const dead = new Set<string>();
   let budget = EMPTINESS_BUDGET;
   const search = (prefix: number, bit: number, open: readonly Constraint[]): boolean => {

@@ -29,7 +29,7 @@ export interface Interval<Outcome> {
 /** What one more test in the program is worth, as a weight: of trees that are nearly as fast the smaller one is taken. */
 const TEST_SIZE = 0.5;
 /** Ranges up to this many intervals are searched for peels. */
-const PEEL_WINDOW = 7;
+const PEEL_WINDOW = 6;
 /** Ranges up to this many intervals are searched completely; longer ones are first cut in halves of equal weight. */
 const SEARCH_LIMIT = 160;
 

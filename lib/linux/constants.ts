@@ -31,13 +31,14 @@ interface Family {
   readonly members: readonly string[];
 }
 
-const tables = [
-  fileConstants,
-  memoryConstants,
-  processConstants,
-  networkConstants,
-  kernelConstants,
-  ioctlConstants,
+/** Each is read only when it is come to (scripts/bundle.js). */
+const tables: readonly (() => string)[] = [
+  () => fileConstants,
+  () => memoryConstants,
+  () => processConstants,
+  () => networkConstants,
+  () => kernelConstants,
+  () => ioctlConstants,
 ];
 
 const LOOKUPS_BEFORE_INDEX = 50;
@@ -141,7 +142,7 @@ function cellsOf(name: string): string | undefined {
   if (index === undefined && ++lookups > LOOKUPS_BEFORE_INDEX) index = readAll();
   if (index !== undefined) return index.get(name);
   for (const table of tables) {
-    const cells = findRow(table, name);
+    const cells = findRow(table(), name);
     if (cells !== undefined) return cells;
   }
   return undefined;
@@ -150,7 +151,7 @@ function cellsOf(name: string): string | undefined {
 function readAll(): ReadonlyMap<string, string> {
   const rows = new Map<string, string>();
   for (const table of tables) {
-    for (const line of table.split('\n')) {
+    for (const line of table().split('\n')) {
       const space = line.indexOf(' ');
       if (space > 0) rows.set(line.slice(0, space), line.slice(space + 1));
     }

@@ -8,7 +8,6 @@ import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildSync } from 'esbuild';
 import { afterAll } from 'vitest';
-import { bundleOptions } from '../../scripts/bundle.js';
 
 export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
@@ -87,7 +86,9 @@ export function stagedEntry(): string {
 /** The command itself, bundled from the sources as they are now and not from a dist/ that may be older. Its path. */
 export function stagedCommand(): string {
   return once('command', (folder) => {
-    buildSync(bundleOptions(join(folder, 'dist', 'start.cjs')));
+    const words = [join(root, 'scripts', 'bundle.js'), join(folder, 'dist', 'start.cjs')];
+    const made = spawnSync(process.execPath, words, { encoding: 'utf8' });
+    if (made.status !== 0) throw new Error(`the command could not be bundled: ${made.stderr}`);
     mkdirSync(join(folder, 'bin'));
     copyFileSync(join(root, 'bin', 'sandbox-run.cjs'), join(folder, 'bin', 'sandbox-run.cjs'));
     return join(folder, 'bin', 'sandbox-run.cjs');
