@@ -47,13 +47,16 @@ function checkNumbers(
 ): void {
   const numbers = plainIntervals(region.get(OFFSET_NR) ?? anyWord);
   for (const range of overlapping(ranges, numbers)) {
+    // Most numbers have one answer, and where it is this one there is nothing to look at.
+    const { rules, otherwise } = range.meaning;
+    if (rules.length === 0 && otherwise === ending.answer && !isGated(range, gated)) continue;
     const here = restrict(region, OFFSET_NR, {
       mask: MAX_WORD,
       intervals: intersect(numbers, [range.low, range.high]),
     });
     if (here === undefined) continue;
     if (checkGate(ending, here, range, gated)) continue;
-    checkRules(ending, here, range.meaning.rules, range.meaning.otherwise, budget);
+    checkRules(ending, here, rules, otherwise, budget);
   }
 }
 
@@ -64,11 +67,14 @@ function checkGate(
   range: SpecifiedRange,
   gated: ReadonlySet<number>,
 ): boolean {
-  const isGated = range.low === range.high && gated.has(range.low);
-  if (!isGated || ending.failed !== 0) return false;
+  if (!isGated(range, gated) || ending.failed !== 0) return false;
   // Whoever holds the cookie may come this way too, so the answer must be what the gate promises.
   if (ending.answer !== ALLOW) throw disagreement(region, ending.answer, ALLOW);
   return ending.passed === ALL_COOKIE_WORDS;
+}
+
+function isGated(range: SpecifiedRange, gated: ReadonlySet<number>): boolean {
+  return range.low === range.high && gated.has(range.low);
 }
 
 function checkRules(

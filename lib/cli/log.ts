@@ -1,7 +1,6 @@
 // Logs: through pino, on standard error, JSON lines with --json and readable ones without. pino takes longer to load than
 // a start takes, so it is loaded by the first line that is really written; below the level nothing is.
 
-import { createRequire } from 'node:module';
 import type { Logger } from 'pino';
 import type { OutputWords } from './options.ts';
 import { hasColor, writeAll } from './report.ts';
@@ -31,6 +30,8 @@ export function logFor(words: OutputWords): Log {
 function makeLogger(level: string, json: boolean): Logger {
   // In the bundle there is no import.meta.url, in an ES module no __filename.
   const here = typeof __filename === 'string' ? __filename : import.meta.url;
+  // Loading node:module takes a while, too, and nearly no start comes here.
+  const { createRequire } = process.getBuiltinModule('node:module');
   const pino = createRequire(here)('pino') as typeof import('pino').default;
   const options = { name: 'sandbox-run', level, base: { pid: process.pid } };
   return pino(options, { write: (line: string) => writeAll(2, json ? line : readable(line)) });

@@ -45,13 +45,20 @@ export type Node = Leaf | Switch | CookieTest;
 /** The maker and keeper of nodes for one compilation. */
 export class Graph {
   readonly #nodes = new Map<string, Node>();
+  /** The same leaves by value: they are asked for once for every call. */
+  readonly #leaves = new Map<number, Leaf>();
   /** Cuts of all switches made so far. */
   #work = 0;
   readonly no = this.leaf(0);
   readonly yes = this.leaf(1);
 
   leaf(value: number): Leaf {
-    return this.#intern(`=${value}`, (id) => ({ kind: 'leaf', id, value })) as Leaf;
+    let leaf = this.#leaves.get(value);
+    if (leaf === undefined) {
+      leaf = this.#intern(`=${value}`, (id): Leaf => ({ kind: 'leaf', id, value })) as Leaf;
+      this.#leaves.set(value, leaf);
+    }
+    return leaf;
   }
 
   /** Neighbours with the same target are joined; a switch with one target is that target. `cuts` ascend from 0. */

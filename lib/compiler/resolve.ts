@@ -4,7 +4,13 @@
 
 import type { Abi } from '../linux/abi.ts';
 import { groupMembers } from '../linux/groups.ts';
-import { newestNumber, syscallName, syscallNames, syscallNumber } from '../linux/syscalls.ts';
+import {
+  newestNumber,
+  syscallName,
+  syscallNames,
+  syscallNumber,
+  syscallNumbersOf,
+} from '../linux/syscalls.ts';
 import { isNewerThan } from '../linux/versions.ts';
 import { rank, returnValue, stricter } from '../policy/action.ts';
 import {
@@ -48,8 +54,7 @@ export function resolve(graph: Graph, policy: Policy, abi: Abi): Numbers {
     }
   }
   // Numbers that the ABI keeps far above the common range are known all the same.
-  for (const name of syscallNames(abi)) {
-    const nr = syscallNumber(abi, name)!;
+  for (const nr of syscallNumbersOf(abi)) {
     if (nr > above && !single.has(nr)) single.set(nr, plain);
   }
   const starts = [0];
@@ -62,7 +67,7 @@ export function resolve(graph: Graph, policy: Policy, abi: Abi): Numbers {
     }
   };
   let isBeyond = false;
-  for (const nr of [...single.keys()].sort((a, b) => a - b)) {
+  for (const nr of Float64Array.from(single.keys()).sort()) {
     if (nr > above && !isBeyond) {
       set(above + 1, unknown);
       isBeyond = true;
@@ -124,6 +129,9 @@ function targetNumbers(target: Target, abi: Abi, kernel: string | undefined): re
 
 /** Strictest first, of equally strict ones the first written first; up to the first that needs no condition. */
 function decision(graph: Graph, rules: Rules, policy: Policy, abi: Abi, nr: number): Node {
+  const [only, more] = rules.list;
+  if (only !== undefined && more === undefined && only.when === undefined)
+    return graph.leaf(returnValue(only.action, abi));
   const name = syscallName(abi, nr);
   const sorted =
     rules.list.length < 2 ? rules.list : [...rules.list].sort((a, b) => rank(a.action) - rank(b.action));

@@ -10,7 +10,7 @@ import {
   simplified,
 } from '../bpf/specification.ts';
 import { type Abi, X32_BIT } from '../linux/abi.ts';
-import { newestNumber, syscallNames, syscallNumber } from '../linux/syscalls.ts';
+import { newestNumber, syscallNumber, syscallNumbersOf } from '../linux/syscalls.ts';
 import { returnValue } from '../policy/action.ts';
 import { abiOfData } from '../policy/evaluate.ts';
 import { meaningOf } from '../policy/meaning.ts';
@@ -42,15 +42,15 @@ function rangesOf(
   gated: readonly number[],
   foreign: number,
 ): readonly SpecifiedRange[] {
-  const edges = new Set<number>([0, X32_BIT, 0xffffffff]);
+  const edges = [0, X32_BIT, 0xffffffff];
   const single = (nr: number) => {
-    edges.add(nr);
-    if (nr < 0xffffffff) edges.add(nr + 1);
+    edges.push(nr);
+    if (nr < 0xffffffff) edges.push(nr + 1);
   };
   const sharing = served.filter((abi) => abi.auditArch === arch);
   for (const abi of sharing) {
-    edges.add(newestNumber(abi) + 1);
-    for (const name of syscallNames(abi)) single(syscallNumber(abi, name)!);
+    edges.push(newestNumber(abi) + 1);
+    for (const nr of syscallNumbersOf(abi)) single(nr);
     for (const statement of [...policy.statements, ...policy.defaults]) {
       for (const call of statement.calls) {
         for (const target of [call.target, ...(call.except ?? [])]) {
@@ -60,25 +60,27 @@ function rangesOf(
     }
   }
   for (const nr of gated) single(nr);
-  const ranges: SpecifiedRange[] = [];
-  const lows = [...edges].filter((edge) => edge <= 0xffffffff).sort((a, b) => a - b);
-  lows.forEach((low, index) => {
-    const high = (lows[index + 1] ?? 2 ** 32) - 1;
+  const ranges: { low: number; high: number; meaning: SpecifiedMeaning }[] = [];
+  const lows = Float64Array.from(edges).sort();
+  for (let index = 0; index < lows.length; index++) {
+    const low = lows[index]!;
+    const high = Math.min(lows[index + 1] ?? 2 ** 32, 2 ** 32) - 1;
+    // An edge that is there twice, or that no number reaches.
+    if (high < low) continue;
     const abi = abiOfData({ arch, nr: low });
     const meaning: SpecifiedMeaning =
       abi === undefined || !served.includes(abi)
         ? { rules: [], otherwise: foreign }
         : meaningAt(policy, abi, low);
-    const last = ranges.at(-1);
+    const last = ranges[ranges.length - 1];
     const isAlike =
       last !== undefined &&
       isConstant(last.meaning) &&
       isConstant(meaning) &&
       last.meaning.otherwise === meaning.otherwise;
-    if (isAlike && !gated.includes(low) && !gated.includes(last.high))
-      ranges[ranges.length - 1] = { ...last, high };
+    if (isAlike && !gated.includes(low) && !gated.includes(last.high)) last.high = high;
     else ranges.push({ low, high, meaning });
-  });
+  }
   return ranges;
 }
 
@@ -88,6 +90,10 @@ function isConstant(meaning: SpecifiedMeaning): boolean {
 
 function meaningAt(policy: Policy, abi: Abi, nr: number): SpecifiedMeaning {
   const meaning = meaningOf(policy, abi, nr);
+  const [strictest] = meaning.rules;
+  // So it is with nearly all numbers, and all of them are asked about in every start.
+  if (strictest === undefined) return { rules: [], otherwise: returnValue(meaning.otherwise, abi) };
+  if (strictest.when === undefined) return { rules: [], otherwise: returnValue(strictest.action, abi) };
   const rules: { value: number; when: Formula[] }[] = [];
   const said = (otherwise: number): SpecifiedMeaning => ({
     rules: rules.map(({ value, when }) => ({ value, when: simplified({ kind: 'or', of: when }) })),
@@ -195,8 +201,11 @@ function less(field: Field, abi: Abi, bound: bigint): Formula {
 }
 
 function hasSign(field: Field, abi: Abi): Formula {
+  const half = field.bits > 32 ? 'high' : 'low';
   const bit = 2 ** ((field.bits - 1) % 32);
-  return word(field, field.bits > 32 ? 'high' : 'low', abi, bit, [bit, bit]);
+  // The top bit of a word divides its values in two intervals, which are easier to reckon with than a mask.
+  if (field.bits % 32 === 0) return word(field, half, abi, 0xffffffff, [bit, 0xffffffff]);
+  return word(field, half, abi, bit, [bit, bit]);
 }
 
 /** The field's pattern, unsigned, is below `bound` (1…2^bits-1). */

@@ -9,7 +9,16 @@ const columns = new Map<string, Column>();
 
 /** The number of an error name on this ABI, 1…4095; undefined for a name that no C library has. */
 export function errnoNumber(name: string, abi: Abi): number | undefined {
-  // One look-up searches the text: a policy names two or three errors, and its start should not pay for all.
+  const key = `${abi.table} ${name}`;
+  const number = found.get(key) ?? lookUp(name, abi);
+  if (number !== undefined) found.set(key, number);
+  return number;
+}
+
+const found = new Map<string, number>();
+
+/** Searches the text: a policy names two or three errors, and its start should not pay for all. */
+function lookUp(name: string, abi: Abi): number | undefined {
   const cells = findRow(`\n${errnoTable}`, findRow(`\n${errnoAliases}`, name) ?? name);
   const cell = cells === undefined ? undefined : cellFor(cells, abi);
   return cell === undefined ? undefined : Number(cell);

@@ -36,6 +36,11 @@ export function syscallNames(abi?: Abi): readonly string[] {
   return abi === undefined ? [...allNames()] : [...columnOf(abi).numbers.keys()];
 }
 
+/** All numbers of an ABI as they stand in seccomp_data.nr, ascending. */
+export function syscallNumbersOf(abi: Abi): Float64Array {
+  return Float64Array.from(columnOf(abi).names.keys(), (number) => number + abi.numberBase).sort();
+}
+
 /** Whether any ABI has a call of this name. */
 export function isSyscallName(name: string): boolean {
   return allNames().has(name);

@@ -42,27 +42,21 @@ export interface Meaning {
 export function meaningOf(policy: Policy, abi: Abi, nr: number): Meaning {
   const index = indexOf(policy);
   const name = syscallName(abi, nr);
-  const found = entriesFor(index, name, nr - abi.numberBase, policy.kernel);
-  const rules = found
-    .filter((entry) => !entry.isDefault)
-    .map(({ statement, call }) =>
-      call.when === undefined
-        ? { action: statement.action, statement }
-        : { action: statement.action, statement, when: call.when },
-    );
-  const defaults = found.filter((entry) => entry.isDefault).map((entry) => entry.statement.action);
-  if (defaults.length > 0) {
-    return {
-      name,
-      rules: sortedByStrictness(rules),
-      otherwise: defaults.reduce(stricter),
-      reason: 'call default',
-    };
+  const rules: Rule[] = [];
+  let own: Action | undefined;
+  for (const { statement, call, isDefault } of entriesFor(index, name, nr - abi.numberBase, policy.kernel)) {
+    const { action } = statement;
+    if (isDefault) own = own === undefined ? action : stricter(own, action);
+    else rules.push(call.when === undefined ? { action, statement } : { action, statement, when: call.when });
   }
+  const sorted = sortedByStrictness(rules);
+  if (own !== undefined) return { name, rules: sorted, otherwise: own, reason: 'call default' };
   const isBeyond = name === undefined ? nr > newestNumber(abi) : newer(name, policy.kernel);
   const otherwise = isBeyond ? unknownOf(policy) : defaultOf(policy);
-  return { name, rules: sortedByStrictness(rules), otherwise, reason: isBeyond ? 'unknown' : 'default' };
+  return { name, rules: sorted, otherwise, reason: isBeyond ? 'unknown' : 'default' };
 }
+
+const none: readonly Entry[] = [];
 
 /** In the order written. */
 function entriesFor(
@@ -73,7 +67,7 @@ function entriesFor(
 ): readonly Entry[] {
   const named = name === undefined ? undefined : index.byName.get(name);
   const numbered = index.byNumber.get(number);
-  if (numbered === undefined && index.except.length === 0) return named ?? [];
+  if (numbered === undefined && index.except.length === 0) return named ?? none;
   return [
     ...(named ?? []),
     ...(numbered ?? []),

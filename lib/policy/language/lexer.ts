@@ -151,6 +151,8 @@ export class Lexer {
       const start = this.position;
       const first = text[start];
       if (first === undefined) return { kind: 'end', text: '', start, end: start };
+      // Most of a policy is names.
+      if (first >= 'a' && first <= 'z') return this.token('word', WORD, start);
       if (first === '\n') {
         if (!this.inline && this.depth === 0 && !this.afterComma) {
           return { kind: 'line end', text: first, start, end: start + 1 };
