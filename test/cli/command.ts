@@ -1,7 +1,7 @@
 // The command as people have it: a package with bin, bundle, commands and addon, made from the sources as they are now.
 
 import { spawnSync } from 'node:child_process';
-import { symlinkSync } from 'node:fs';
+import { readdirSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { buildSync } from 'esbuild';
 import { root, stagedCommand } from '../kernel/stage.ts';
@@ -12,9 +12,13 @@ export const command = stagedCommand();
 const folder = dirname(dirname(command));
 symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
 buildSync({
-  entryPoints: [join(root, 'lib', 'cli', 'main.ts')],
-  outfile: join(folder, 'dist', 'lib', 'cli', 'main.js'),
+  // Every part that the start may load.
+  entryPoints: readdirSync(join(root, 'lib', 'cli'))
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => join(root, 'lib', 'cli', name)),
+  outdir: join(folder, 'dist', 'lib', 'cli'),
   bundle: true,
+  splitting: true,
   packages: 'external',
   platform: 'node',
   format: 'esm',
