@@ -20,6 +20,8 @@ struct sr_task {
   uint8_t phase;
   /** The phase that begins where the breakpoint is, if one is set. */
   uint8_t next_phase;
+  /** Whether a breakpoint of ours is set. */
+  uint8_t breaks;
   /** Whether it is known which program it runs. */
   uint8_t known;
 };

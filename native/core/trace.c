@@ -57,7 +57,8 @@ static void on_child(struct sr_recorder *recorder, int32_t id) {
   if (sr_failed(trace(PTRACE_GETEVENTMSG, id, 0, (long)&child))) return;
   struct sr_task *parent = sr_task_add(recorder, id);
   struct sr_task *task = sr_task_add(recorder, (int32_t)child);
-  if (parent == NULL || task == NULL) return;
+  // The child may have been faster: it has stopped, gone on, and runs another program already.
+  if (parent == NULL || task == NULL || task->known) return;
   task->program = parent->program;
   task->phase = parent->phase;
   task->known = 1;
@@ -73,6 +74,7 @@ static void on_exec(struct sr_recorder *recorder, int32_t id) {
   task->program = sr_program_of(recorder, id);
   task->known = 1;
   int found = sr_break_at_main(id);
+  task->breaks = found >= 0;
   task->phase = found < 0 ? SR_PHASE_UNKNOWN : SR_PHASE_START;
   task->next_phase = found == 1 ? SR_PHASE_MAIN : SR_PHASE_ENTRY;
 }
@@ -80,7 +82,8 @@ static void on_exec(struct sr_recorder *recorder, int32_t id) {
 /** The breakpoint at main is ours; any other trap is the program's. */
 static int is_own_trap(struct sr_recorder *recorder, int32_t id) {
   struct sr_task *task = sr_task_find(recorder, id);
-  if (task == NULL || task->phase != SR_PHASE_START || !sr_break_hit(id)) return 0;
+  if (task == NULL || !task->breaks || !sr_break_hit(id)) return 0;
+  task->breaks = 0;
   task->phase = task->next_phase;
   return 1;
 }
