@@ -34,6 +34,18 @@ export interface NativeLaunch {
   readonly openFiles: number;
   /** A process that watches the program (native/core/helper.h). */
   readonly helper?: NativeHelper;
+  /** Filters that begin later than exec (native/core/inject.h); `filters` then hold up to there, and on. */
+  readonly later?: NativeLater;
+}
+
+/** `place` of NativeLater. */
+export const nativePlaces = { entry: 1, main: 2, mainByStart: 3 } as const;
+
+export interface NativeLater {
+  readonly place: number;
+  /** With nativePlaces.main: bytes from the program's entry to main. */
+  readonly offset: number;
+  readonly filters: readonly NativeFilter[];
 }
 
 /** How a watcher is started. It finds what it listens to as descriptor 3 and its text as descriptor 4. */

@@ -69,6 +69,8 @@ const char *stepName(sr_step step) {
       return "no_new_privs";
     case SR_STEP_INSTALL:
       return "install";
+    case SR_STEP_HELPER:
+      return "helper";
   }
   return "unknown";
 }
@@ -212,6 +214,26 @@ bool getHelper(Napi::Env env, Memory &memory, const sr_cookie &cookie, Napi::Val
   return result == 0;
 }
 
+/** Filters that begin later than exec, if there are any. */
+bool getLater(Napi::Env env, Memory &memory, const sr_cookie &cookie, Napi::Value value, const sr_message &prefix,
+              sr_later *later, sr_launch *launch) {
+  if (value.IsUndefined()) return true;
+  if (!value.IsObject()) return wrong(env, "later must be an object");
+  auto object = value.As<Napi::Object>();
+  Napi::Value place = object.Get("place"), offset = object.Get("offset");
+  if (!place.IsNumber() || !offset.IsNumber()) return wrong(env, "place and offset must be numbers");
+  int64_t which = place.As<Napi::Number>().Int64Value();
+  if (which < SR_AT_ENTRY || which > SR_AT_MAIN_BY_START) return wrong(env, "place must be 1, 2 or 3");
+  later->place = static_cast<sr_place>(which);
+  later->offset = offset.As<Napi::Number>().Int64Value();
+  if (!getFilters(env, memory, cookie, object.Get("filters"), &later->filters, &later->filter_count)) return false;
+  later->flags = launch->flags;
+  later->prefix = prefix.text;
+  later->prefix_length = prefix.length;
+  launch->later = later;
+  return true;
+}
+
 bool getRest(Napi::Env env, Memory &memory, const sr_cookie &cookie, Napi::Object options, sr_message *message,
              sr_launch *launch) {
   if (!getFilters(env, memory, cookie, options.Get("filters"), &launch->filters, &launch->filter_count)) return false;
@@ -265,6 +287,9 @@ Napi::Value launch(const Napi::CallbackInfo &info) {
   // Does not return where it succeeds, nor where it fails after the first filter.
   sr_explained explained{};
   if (!getHelper(env, memory, cookie, info[0].As<Napi::Object>().Get("helper"), &explained, &request))
+    return env.Undefined();
+  sr_later later{};
+  if (!getLater(env, memory, cookie, info[0].As<Napi::Object>().Get("later"), message, &later, &request))
     return env.Undefined();
   sr_failure failure = sr_launch_in_place(&request);
   if (explained.helper.shared != nullptr) sr_helper_tell(&explained.helper, -1);

@@ -112,6 +112,18 @@ export const runOptions = [
     completes: 'file',
     help: 'With --explain: write the policy that would have sufficed',
   },
+  {
+    name: 'at',
+    value: 'PLACE',
+    choices: ['exec', 'entry', 'main'],
+    help: 'Where the filter begins: exec (the default), entry (after the dynamic loader), main',
+  },
+  {
+    name: 'main-policy',
+    value: 'FILE',
+    completes: 'file',
+    help: 'A narrower policy from main on (or from --at entry), beside the one from exec on',
+  },
   { name: 'dry-run', help: 'Compile, prove and look for the program, but do not start it' },
 ] as const satisfies readonly Option[];
 
@@ -164,6 +176,8 @@ export interface OutputWords {
 }
 
 export interface RunWords extends PolicyWords, OutputWords {
+  readonly at?: string | undefined;
+  readonly 'main-policy'?: string | undefined;
   readonly 'dry-run'?: boolean | undefined;
   readonly explain?: boolean | undefined;
   readonly suggest?: string | undefined;

@@ -3,11 +3,14 @@
 import type { Program } from '../bpf/instruction.ts';
 import { LaunchError, UsageError } from '../errors.ts';
 import { rawWords } from '../launch/argv.ts';
-import { filtersFor } from '../launch/filters.ts';
+import { phasesFor } from '../launch/filters.ts';
 import { type Helper, launchInPlace, prepareLaunch } from '../launch/in-place.ts';
+import type { At } from '../launch/place.ts';
 import type { Abi } from '../linux/abi.ts';
 import { syscallNumber } from '../linux/syscalls.ts';
 import { actionText } from '../policy/action.ts';
+import { permissive } from '../policy/algebra/permissive.ts';
+import { loadPolicy } from '../policy/language/load.ts';
 import { printPolicy } from '../policy/language/print.ts';
 import { defaultOf, type Policy } from '../policy/model.ts';
 import { type Log, logFor } from './log.ts';
@@ -35,16 +38,24 @@ export function run({ options, command }: Split, watcherFor?: WatcherFor): void 
   }
   const policy = policyFrom(options, process.env);
   const abis = servedHere(options, policy);
-  const filters = filtersFor(policy, abis);
+  const main = mainPolicy(options);
+  const phases = phasesFor(policy, abis, placeWanted(options, main), main);
+  const filters = [...phases.filters, ...(phases.later?.filters ?? [])];
   tell(logFor(options), policy, abis, filters);
   if (options.suggest !== undefined && options.explain !== true) {
     throw new UsageError('--suggest needs --explain', { advice: 'add --explain' });
   }
+  if (options.explain === true && phases.later !== undefined) {
+    throw new UsageError('--explain watches a filter that begins at exec', {
+      advice: 'leave out --at and --main-policy, or --explain',
+    });
+  }
+  const launch = { ...phases, command: words };
   if (options['dry-run'] !== true) {
     const helper = watcherFor?.(options, policy, abis, filters, command);
-    launchInPlace({ filters, command: words, ...(helper === undefined ? {} : { helper }) });
+    launchInPlace({ ...launch, ...(helper === undefined ? {} : { helper }) });
   }
-  const found = Buffer.from(prepareLaunch({ filters, command: words }).native.path).toString();
+  const found = Buffer.from(prepareLaunch(launch).native.path).toString();
   const sizes = filters.map((filter) => filter.length);
   const served = abis.map((abi) => abi.name);
   writeAll(
@@ -53,6 +64,23 @@ export function run({ options, command }: Split, watcherFor?: WatcherFor): void 
       ? `${JSON.stringify({ program: found, abis: served, instructions: sizes, default: actionText(defaultOf(policy)), policy: printPolicy(policy) })}\n`
       : `# would run ${found} (${served.join(', ')}; proved, ${sizes.join(' + ')} instructions) under\n${printPolicy(policy)}`,
   );
+}
+
+/** What holds from main on, if it is said apart. */
+function mainPolicy(options: RunWords): Policy | undefined {
+  const file = options['main-policy'];
+  if (file === undefined) return undefined;
+  const policy = loadPolicy(file);
+  return options.permissive === true ? permissive(policy) : policy;
+}
+
+function placeWanted(options: RunWords, main: Policy | undefined): At {
+  const at = options.at as At | undefined;
+  if (main === undefined) return at ?? 'exec';
+  if (at !== 'exec') return at ?? 'main';
+  throw new UsageError('--main-policy begins later, and --at exec says otherwise', {
+    advice: 'leave --at out, or give --at entry',
+  });
 }
 
 /** What a curious operator may want to know. Nothing of it is worked out unless it is asked for. */

@@ -3,7 +3,9 @@
 import type { Program } from '../bpf/instruction.ts';
 import { compile } from '../compiler/compile.ts';
 import type { Abi } from '../linux/abi.ts';
-import type { Policy } from '../policy/model.ts';
+import { emptyPolicy, type Policy } from '../policy/model.ts';
+import type { Later } from './in-place.ts';
+import type { At } from './place.ts';
 
 /** execve starts the program; write and exit_group report why it could not be started (native/core/launch.h). */
 const GATES = ['execve', 'write', 'exit_group'];
@@ -13,4 +15,32 @@ export function filtersFor(policy: Policy, abis: readonly Abi[]): readonly Progr
   const programs = compile(policy, { abis, gates: GATES });
   // In a chain the later filters are installed under the earlier ones, which have to let seccomp through for that.
   return programs.length === 1 ? programs : compile(policy, { abis, gates: [...GATES, 'seccomp'] });
+}
+
+/** What an in-place launch installs, and when. */
+export interface Phases {
+  /** From exec on. */
+  readonly filters: readonly Program[];
+  readonly later?: Later;
+}
+
+/** The filters of a launch whose policy begins at `at`. Given `main`, the policy holds from exec on and `main` from that place on, too;
+ * it can only narrow. Else nothing is refused up to there but calls through ABIs that the policy does not serve. */
+export function phasesFor(policy: Policy, abis: readonly Abi[], at: At, main?: Policy): Phases {
+  if (at === 'exec') return { filters: filtersFor(policy, abis) };
+  const start = main === undefined ? permittingAll(policy) : policy;
+  return {
+    filters: compile(start, { abis, gates: [...GATES, 'seccomp'] }),
+    later: { at, filters: laterFilters(main ?? policy, abis) },
+  };
+}
+
+function permittingAll({ foreign }: Policy): Policy {
+  return { ...emptyPolicy, default: { kind: 'allow' }, ...(foreign === undefined ? {} : { foreign }) };
+}
+
+/** Installed by the program's own calls, which nobody but the helper can make with the cookie; exit_group, where a step fails. */
+function laterFilters(policy: Policy, abis: readonly Abi[]): readonly Program[] {
+  const programs = compile(policy, { abis, gates: ['exit_group'] });
+  return programs.length === 1 ? programs : compile(policy, { abis, gates: ['exit_group', 'seccomp'] });
 }

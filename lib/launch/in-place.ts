@@ -12,10 +12,12 @@ import {
   type NativeFailure,
   type NativeFilter,
   type NativeHelper,
+  type NativeLater,
   type NativeLaunch,
 } from '../native.ts';
 import { descriptorsToHandOn } from './descriptors.ts';
 import { openFilesBefore } from './limits.ts';
+import { placeOf } from './place.ts';
 import { findProgram } from './search.ts';
 
 // include/uapi/linux/seccomp.h.
@@ -36,6 +38,13 @@ export interface InPlaceLaunch {
   readonly name?: string;
   /** A process that watches the program. */
   readonly helper?: Helper;
+  /** Filters that begin later than exec, as filters.ts makes them. Then `filters` need the gate for seccomp, too. */
+  readonly later?: Later;
+}
+
+export interface Later {
+  readonly at: 'entry' | 'main';
+  readonly filters: readonly Program[];
 }
 
 /** A Node process beside the program (native/core/helper.h): what it runs, and the text that it gets as descriptor 4. */
@@ -73,6 +82,7 @@ export function prepareLaunch(launch: InPlaceLaunch): PreparedLaunch {
       descriptors: Int32Array.from(descriptorsToHandOn()),
       openFiles: openFilesBefore(),
       ...(launch.helper === undefined ? {} : { helper: nativeHelper(launch.helper) }),
+      ...(launch.later === undefined ? {} : { later: nativeLater(launch.later, path) }),
     },
   };
 }
@@ -93,6 +103,10 @@ function bytesOf(word: Uint8Array | string): Uint8Array {
   if (bytes.includes(0))
     throw new LaunchError('a word of the command has a zero byte in it, which no program can get');
   return bytes;
+}
+
+function nativeLater({ at, filters }: Later, path: Uint8Array): NativeLater {
+  return { ...placeOf(path, at), filters: filters.map(nativeFilter) };
 }
 
 function nativeHelper({ script, words, text, watched }: Helper): NativeHelper {
@@ -175,8 +189,9 @@ const failures: readonly {
   { step: 'install', what: 'the kernel refuses the filter', advice: 'see seccomp(2) for the errno' },
   {
     step: 'helper',
-    what: 'the process that would watch the program could not start or trace it',
-    advice: 'see sandbox-run doctor: an outer sandbox has to allow ptrace, memfd_create and clone',
+    what: 'the process that would watch the program, or begin its filter later, could not start or trace it',
+    advice:
+      'see sandbox-run doctor: an outer sandbox has to allow ptrace, memfd_create and clone, and no tracer may be there already',
   },
   {
     step: 'memory',

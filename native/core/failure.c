@@ -21,6 +21,8 @@ static const struct {
     {SR_STEP_INSTALL, EINVAL, "the kernel does not take the filter", "it needs CONFIG_SECCOMP_FILTER and Linux 3.17 or newer"},
     {SR_STEP_INSTALL, 0, "filters cannot be installed here",
      "an outer sandbox or container has to allow seccomp, prctl, execve and getrandom; Linux 3.17 or newer is needed"},
+    {SR_STEP_HELPER, 0, "the process that would begin the filter later could not start or trace this one",
+     "an outer sandbox, a tracer or a limit stands in the way; use --at exec"},
     {0, 0, "the process cannot be prepared", "an outer sandbox or container refuses a call that the launch needs"},
 };
 

@@ -12,6 +12,7 @@
 
 #include "cookie.h"
 #include "execute.h"
+#include "inject.h"
 #include "install.h"
 
 struct sr_launch {
@@ -36,6 +37,8 @@ struct sr_launch {
    * closed. */
   void (*attempt)(const struct sr_launch *launch, void *context);
   void *context;
+  /** Filters that begin later than exec; or NULL. Those above then hold from exec on, and let seccomp through by the cookie. */
+  const struct sr_later *later;
 };
 
 enum sr_step {
@@ -45,6 +48,7 @@ enum sr_step {
   SR_STEP_SIGNALS,
   SR_STEP_NO_NEW_PRIVILEGES,
   SR_STEP_INSTALL,
+  SR_STEP_HELPER,
 };
 
 struct sr_failure {
