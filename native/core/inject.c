@@ -8,6 +8,7 @@
 #include <linux/ptrace.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
+#include <linux/time_types.h>
 #include <linux/uio.h>
 
 #include "spawn.h"
@@ -16,11 +17,15 @@
 // include/uapi/asm-generic/signal.h and linux/wait.h.
 #define SIGTRAP 5
 #define WALL 0x40000000
+#define WNOHANG 1
+#define WSTOPPED 2
+#define WEXITED 4
+#define WNOWAIT 0x01000000
 
 /** Threads of a program that are alive before main. */
 #define THREADS 1024
 /** From the entry to the C library's start function: some twenty in glibc and musl. */
-#define START_STEPS 4096
+#define START_STEPS 256
 #define FILTER_BYTES (BPF_MAXINSNS * sizeof(struct sock_filter))
 
 struct injection {
@@ -198,6 +203,9 @@ static uint64_t find_main(const struct injection *injection, int32_t id) {
     uint64_t at = registers[SR_PC], argument = registers[SR_FIRST_ARGUMENT];
     int jumped = before != 0 && (at < before || at > before + SR_INSTRUCTION);
     if (jumped && argument >= injection->code_start && argument < injection->code_end && argument != before) return argument;
+    // Start code asks the kernel for nothing before it hands main over. What does is the program itself, and has no main.
+    uint64_t word;
+    if (sr_failed(peek(id, at, &word)) || sr_is_call(word)) return 0;
     before = at;
     int status;
     if (sr_failed(trace(PTRACE_SINGLESTEP, id, 0, 0)) || sr_failed(wait_for(id, &status)) || exited(status)) return 0;
@@ -221,6 +229,16 @@ static void drop_thread(struct injection *injection, int32_t id) {
   }
 }
 
+/** A thread is known from the stop that its maker makes for it, which comes before either goes on: one that was not known when the
+ * others are let go would die with this process. */
+static void keep_made(struct injection *injection, int32_t id, int status) {
+  unsigned long made = 0;
+  if (stop_event(status) != PTRACE_EVENT_CLONE) return;
+  long result = trace(PTRACE_GETEVENTMSG, id, 0, (long)&made);
+  if (sr_failed(result)) give_up(injection, 0, "a new thread of the program cannot be traced", result, outer);
+  keep_thread(injection, (int32_t)made);
+}
+
 static void set_break(struct injection *injection, int32_t id) {
   long result = sr_break_at(id, injection->target);
   if (sr_failed(result)) give_up(injection, id, "the program cannot be stopped at the place", result, outer);
@@ -231,11 +249,38 @@ static int is_at_target(const struct injection *injection, int32_t id) {
   return !sr_failed(get_registers(id, registers, NULL)) && registers[SR_PC] == injection->target;
 }
 
+/** After ESRCH: whether the thread has really ended, or is stopped anew, which a wait will tell. */
+static int has_news(int32_t id) {
+  struct __kernel_timespec pause = {.tv_nsec = 10000000};
+  for (int attempt = 0; attempt < 100; attempt++) {
+    uint32_t information[32] = {0};
+    long result = sr_syscall6(__NR_waitid, 1 /* P_PID */, id, (long)information, WALL | WNOHANG | WSTOPPED | WEXITED | WNOWAIT, 0, 0);
+    if (sr_failed(result) || information[0] != 0) return 1;
+    sr_syscall4(__NR_nanosleep, (long)&pause, 0, 0, 0);
+  }
+  return 0;
+}
+
+static void resume(struct injection *injection, int32_t id, long request, long signal) {
+  long result = trace(request, id, 0, signal);
+  if (!sr_failed(result) || (result == -ESRCH && has_news(id))) return;
+  give_up(injection, id, "the program cannot be let go on", result, outer);
+}
+
 /** Lets a stopped thread go on as if it were not traced. */
-static void go_on(int32_t id, int status) {
+static void go_on(struct injection *injection, int32_t id, int status) {
   int event = stop_event(status), signal = stop_signal(status);
-  if (event == PTRACE_EVENT_STOP && signal != SIGTRAP) trace(PTRACE_LISTEN, id, 0, 0);
-  else trace(PTRACE_CONT, id, 0, event != 0 ? 0 : signal);
+  int is_stopped_by_job_control = event == PTRACE_EVENT_STOP && signal != SIGTRAP;
+  resume(injection, id, is_stopped_by_job_control ? PTRACE_LISTEN : PTRACE_CONT, event != 0 ? 0 : signal);
+}
+
+/** The next thing that happens to any thread. Ends this process with the program. */
+static int32_t wait_for_any(struct injection *injection, int *status) {
+  long id = wait_for(-1, status);
+  if (id == -ECHILD) sr_leave(0);
+  if (sr_failed(id)) give_up(injection, 0, "the program cannot be waited for", id, outer);
+  if (exited(*status) && id == injection->process) sr_leave(0);
+  return (int32_t)id;
 }
 
 /** From the stop inside of exec to the first instruction, where calls can be made. */
@@ -251,23 +296,22 @@ static void leave_exec(struct injection *injection, int32_t id) {
 static int32_t run_to_target(struct injection *injection) {
   for (;;) {
     int status;
-    long id = wait_for(-1, &status);
-    if (sr_failed(id)) sr_leave(0);
+    int32_t id = wait_for_any(injection, &status);
     if (exited(status)) {
-      drop_thread(injection, (int32_t)id);
-      if (id == injection->process) sr_leave(0);
+      drop_thread(injection, id);
       continue;
     }
-    keep_thread(injection, (int32_t)id);
+    keep_thread(injection, id);
+    keep_made(injection, id, status);
     if (stop_event(status) == PTRACE_EVENT_EXEC) {
-      leave_exec(injection, (int32_t)id);
-      give_up(injection, (int32_t)id, "the program became another one before the filter could begin", 0,
+      leave_exec(injection, id);
+      give_up(injection, id, "the program became another one before the filter could begin", 0,
               "name that other program, or use --at exec");
     }
     // A new thread begins with a stop; registers that stop it are its own.
-    if (stop_event(status) == PTRACE_EVENT_STOP) set_break(injection, (int32_t)id);
-    if (stop_event(status) == 0 && stop_signal(status) == SIGTRAP && is_at_target(injection, (int32_t)id)) return (int32_t)id;
-    go_on((int32_t)id, status);
+    if (stop_event(status) == PTRACE_EVENT_STOP) set_break(injection, id);
+    if (stop_event(status) == 0 && stop_signal(status) == SIGTRAP && is_at_target(injection, id)) return id;
+    go_on(injection, id, status);
   }
 }
 
@@ -288,6 +332,7 @@ static void stop_others(struct injection *injection, int32_t first, int *signals
       drop_thread(injection, id);
       continue;
     }
+    keep_made(injection, id, status);
     if (stop_event(status) == 0 && stop_signal(status) != SIGTRAP) signals[i] = stop_signal(status);
     i++;
   }
@@ -342,10 +387,9 @@ static void follow(struct injection *injection) {
   int status;
   // The launcher, up to its exec. Its own failures it reports itself.
   for (;;) {
-    long id = wait_for(-1, &status);
-    if (sr_failed(id) || exited(status)) sr_leave(0);
+    int32_t id = wait_for_any(injection, &status);
     if (stop_event(status) == PTRACE_EVENT_EXEC) break;
-    go_on((int32_t)id, status);
+    if (!exited(status)) go_on(injection, id, status);
   }
   keep_thread(injection, process);
   leave_exec(injection, process);
@@ -365,7 +409,7 @@ static void follow(struct injection *injection) {
   // Whatever is sent to it meanwhile waits.
   if (registers[SR_PC] != injection->target) {
     set_break(injection, process);
-    trace(PTRACE_CONT, process, 0, 0);
+    resume(injection, process, PTRACE_CONT, 0);
   }
   int32_t first = registers[SR_PC] == injection->target ? process : run_to_target(injection);
 
@@ -382,7 +426,7 @@ static void follow(struct injection *injection) {
     set_break(injection, first);
     result = trace(PTRACE_SETSIGMASK, first, sizeof mask, (long)&mask);
     if (sr_failed(result)) give_up(injection, first, "the program's signals cannot be held", result, outer);
-    trace(PTRACE_CONT, first, 0, 0);
+    resume(injection, first, PTRACE_CONT, 0);
     first = run_to_target(injection);
     result = trace(PTRACE_GETSIGMASK, first, sizeof mask, (long)&mask);
     if (!sr_failed(result)) result = trace(PTRACE_SETSIGMASK, first, sizeof all, (long)&all);
@@ -394,7 +438,14 @@ static void follow(struct injection *injection) {
   result = trace(PTRACE_SETSIGMASK, first, sizeof mask, (long)&mask);
   if (sr_failed(result)) give_up(injection, first, "the program's signals cannot be given back", result, outer);
   for (size_t i = 0; i < injection->thread_count; i++) sr_break_off(injection->threads[i]);
-  for (size_t i = 0; i < injection->thread_count; i++) trace(PTRACE_DETACH, injection->threads[i], 0, signals[i]);
+  for (size_t i = 0; i < injection->thread_count; i++) {
+    int32_t id = injection->threads[i];
+    if (id == first) continue;
+    result = trace(PTRACE_DETACH, id, 0, signals[i]);
+    if (sr_failed(result) && result != -ESRCH) give_up(injection, first, "the program cannot be let go", result, outer);
+  }
+  result = trace(PTRACE_DETACH, first, 0, 0);
+  if (sr_failed(result) && result != -ESRCH) give_up(injection, first, "the program cannot be let go", result, outer);
 }
 
 int sr_inject_start(const struct sr_later *later, const struct sr_cookie *cookie) {

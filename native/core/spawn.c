@@ -34,8 +34,11 @@ static long wait_for(long pid) {
   }
 }
 
-static void tell(int channel, int32_t word) {
-  while (sr_syscall6(__NR_sendto, channel, (long)&word, sizeof word, MSG_NOSIGNAL, 0, 0) == -EINTR) continue;
+static long tell(int channel, int32_t word) {
+  long result;
+  do result = sr_syscall6(__NR_sendto, channel, (long)&word, sizeof word, MSG_NOSIGNAL, 0, 0);
+  while (result == -EINTR);
+  return result;
 }
 
 /** -ECHILD where the other side has gone without a word, -ETIME where it says nothing for five seconds. */
@@ -84,16 +87,15 @@ int sr_beside_start(struct sr_beside *beside) {
     keep_only(pair[1]);
     beside->is_helper = 1;
     beside->channel = pair[1];
-    tell(pair[1], (int32_t)sr_syscall4(__NR_getpid, 0, 0, 0, 0));
     // Until it has been let in.
-    if (hear(pair[1]) != 0) sr_leave(0);
+    if (sr_failed(tell(pair[1], (int32_t)sr_syscall4(__NR_getpid, 0, 0, 0, 0))) || hear(pair[1]) != 0) sr_leave(0);
     return 0;
   }
   call3(__NR_close, pair[1], 0, 0);
   int32_t helper = (int32_t)child;
   if (!sr_failed(child)) {
-    if (!stays) wait_for(child);
-    helper = hear(pair[0]);
+    long ended = stays ? child : wait_for(child);
+    helper = sr_failed(ended) ? (int32_t)ended : hear(pair[0]);
   }
   beside->is_helper = 0;
   beside->channel = pair[0];
@@ -103,14 +105,16 @@ int sr_beside_start(struct sr_beside *beside) {
   }
   // Where Yama lets only ancestors trace, this process lets its helper; without Yama it is an error that means nothing.
   sr_syscall6(__NR_prctl, PR_SET_PTRACER, helper, 0, 0, 0, 0);
-  tell(pair[0], 0);
-  return 0;
+  long told = tell(pair[0], 0);
+  if (!sr_failed(told)) return 0;
+  call3(__NR_close, pair[0], 0, 0);
+  return (int)told;
 }
 
 void sr_beside_tell(const struct sr_beside *beside, int result) {
-  tell(beside->channel, result);
+  long told = tell(beside->channel, result);
   call3(__NR_close, beside->channel, 0, 0);
-  if (result != 0) sr_leave(125);
+  if (result != 0 || sr_failed(told)) sr_leave(125);
 }
 
 int sr_beside_await(const struct sr_beside *beside) {

@@ -23,6 +23,9 @@
 /** `svc #0`, in the low half of a word of the program's code. */
 static inline uint64_t sr_with_call(uint64_t word) { return (word & ~0xffffffffUL) | 0xd4000001; }
 
+/** Whether this is an `svc`, whatever its number. */
+static inline int sr_is_call(uint64_t word) { return (word & 0xffe0001f) == 0xd4000001; }
+
 static inline void sr_prepare_call(uint64_t *registers, long number, const uint64_t arguments[6]) {
   for (int i = 0; i < 6; i++) registers[i] = arguments[i];
   registers[8] = (uint64_t)number;

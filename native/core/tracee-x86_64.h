@@ -26,6 +26,11 @@ enum { SR_R10 = 7, SR_R9 = 8, SR_R8 = 9, SR_RAX = 10, SR_RDX = 12, SR_RSI = 13, 
 /** `syscall`, in the low bytes of a word of the program's code. */
 static inline uint64_t sr_with_call(uint64_t word) { return (word & ~0xffffUL) | 0x050f; }
 
+/** Whether these bytes of code begin with `syscall`, `sysenter` or `int $0x80`. */
+static inline int sr_is_call(uint64_t word) {
+  return (word & 0xffff) == 0x050f || (word & 0xffff) == 0x340f || (word & 0xffff) == 0x80cd;
+}
+
 static inline void sr_prepare_call(uint64_t *registers, long number, const uint64_t arguments[6]) {
   static const unsigned char places[6] = {SR_RDI, SR_RSI, SR_RDX, SR_R10, SR_R8, SR_R9};
   for (int i = 0; i < 6; i++) registers[places[i]] = arguments[i];

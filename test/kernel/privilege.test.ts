@@ -9,7 +9,7 @@ import { syscallNumber } from '../../lib/linux/syscalls.ts';
 import { faces, run } from './face.ts';
 import { allBut, minimal } from './policies.ts';
 import { file, program, stage } from './stage.ts';
-import { isRoot, notTried, ordinary, tellUsersNotTried, users } from './users.ts';
+import { isRoot, notTried, ordinary, pidNamespace, tellUsersNotTried, users } from './users.ts';
 
 const native = process.arch === 'arm64' ? abis.aarch64 : abis.x86_64;
 const getppid = String(syscallNumber(native, 'getppid'));
@@ -158,19 +158,4 @@ for (const face of faces) {
       expect(ending).toMatchObject({ status: 0, stdout: `${user.uid} ${user.uid} ${user.uid}\n` });
     });
   });
-}
-
-/** The words that make their command PID 1: directly for root, through a user namespace for others. */
-function pidNamespace(user: { uid?: number; gid?: number }): readonly string[] | undefined {
-  const ways = [
-    ['unshare', '--fork', '--pid', '--mount-proc'],
-    ['unshare', '--user', '--map-root-user', '--fork', '--pid', '--mount-proc'],
-  ];
-  return ways.find(
-    ([command, ...rest]) =>
-      spawnSync(command!, [...rest, 'true'], {
-        ...(user.uid === undefined ? {} : { uid: user.uid, gid: user.gid! }),
-        cwd: '/',
-      }).status === 0,
-  );
 }

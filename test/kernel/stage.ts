@@ -2,7 +2,7 @@
 // faces (a checkout may lie where nobody but its owner can look). Removed after the test file that imports this.
 
 import { spawnSync } from 'node:child_process';
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -45,14 +45,12 @@ export function program(name: string, linking: Linking = 'dynamic PIE', ...more:
   const known = built.get(key);
   if (known !== undefined) return known;
   const output = join(stage, `${basename(name)}-${built.size}`);
-  const source = join(
-    root,
-    'test',
-    ...(name.includes('/') ? [`${name}.c`] : ['kernel', 'programs', `${name}.c`]),
-  );
+  const plain = join(root, 'test', ...(name.includes('/') ? [name] : ['kernel', 'programs', name]));
+  const isCxx = existsSync(`${plain}.cc`);
+  const source = isCxx ? `${plain}.cc` : `${plain}.c`;
   const options = ['-O1', '-Wall', '-Wextra', '-Werror', '-pthread', ...linkings[linking], ...more];
   const result = spawnSync(
-    linking.startsWith('musl') ? 'musl-gcc' : 'gcc',
+    linking.startsWith('musl') ? 'musl-gcc' : isCxx ? 'g++' : 'gcc',
     [...options, source, '-o', output],
     { encoding: 'utf8' },
   );

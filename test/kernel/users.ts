@@ -33,3 +33,18 @@ export function tellUsersNotTried(): void {
   if (isRoot && !nobodyCanRunNode) notTried('every case as nobody', `nobody cannot run ${process.execPath}`);
   if (!isRoot) notTried('every case as root', 'run the tests as root for that');
 }
+
+/** The words that make their command PID 1: directly for root, through a user namespace for others. */
+export function pidNamespace(user: { uid?: number; gid?: number }): readonly string[] | undefined {
+  const ways = [
+    ['unshare', '--fork', '--pid', '--mount-proc'],
+    ['unshare', '--user', '--map-root-user', '--fork', '--pid', '--mount-proc'],
+  ];
+  return ways.find(
+    ([command, ...rest]) =>
+      spawnSync(command!, [...rest, 'true'], {
+        ...(user.uid === undefined ? {} : { uid: user.uid, gid: user.gid! }),
+        cwd: '/',
+      }).status === 0,
+  );
+}

@@ -1,0 +1,173 @@
+// --at entry and --at main where a step fails: an outer filter refuses the step's call, or kills the helper in it. The program then
+// has run nothing of its own past the place: status 125 with a message, or SIGKILL where the helper itself was killed, since then
+// nobody is left who could end it otherwise. Never a hang, never a line of output.
+
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { packed, run } from './face.ts';
+import { at } from './face-later.ts';
+import { allBut } from './policies.ts';
+import { file, program } from './stage.ts';
+import { notTried, ordinary, users } from './users.ts';
+
+const atMain = at('main');
+const policy = allBut('errno EPERM getppid');
+const stripped = () => program('startup', 'dynamic PIE', '-s');
+
+/** The requests of native/core/inject.c, in the order in which they are first made (include/uapi/linux/ptrace.h). */
+const steps = {
+  PTRACE_SEIZE: 0x4206,
+  PTRACE_SYSCALL: 24,
+  PTRACE_GETREGSET: 0x4204,
+  PTRACE_PEEKDATA: 2,
+  PTRACE_POKEUSR: 6,
+  PTRACE_CONT: 7,
+  PTRACE_GETSIGMASK: 0x420a,
+  PTRACE_SETSIGMASK: 0x420b,
+  PTRACE_SINGLESTEP: 9,
+  PTRACE_POKEDATA: 5,
+  PTRACE_SETREGSET: 0x4205,
+  PTRACE_DETACH: 17,
+} as const;
+
+/** Calls that launcher or helper need beside ptrace, as far as Node itself does without them. */
+const calls = [
+  'socketpair',
+  'clone(arg0 == 17)',
+  'sendto',
+  'wait4',
+  'prctl(option == 38)',
+  // PTRACE_O_EXITKILL is an option of PTRACE_SEIZE; this is the injected one, SECCOMP_FILTER_FLAG_TSYNC.
+  'seccomp(flags & 1)',
+];
+
+/** Nothing takes as long as that: what does has hung. */
+const HUNG = 5_000;
+
+describe.each(users)('as $name', (user) => {
+  const inner = (words: readonly string[]) => atMain.command(file(policy), words);
+  const inside = async (statement: string) => {
+    const begun = Date.now();
+    const ending = await run(packed, {
+      policy: allBut(statement),
+      command: inner([stripped(), '110']),
+      user,
+    });
+    expect(Date.now() - begun).toBeLessThan(HUNG);
+    return ending;
+  };
+
+  test('all is well where nothing is refused', async () => {
+    expect(await inside('errno EPERM kexec_load')).toMatchObject({
+      status: 0,
+      stdout: 'main -1\n',
+      stderr: '',
+    });
+  });
+
+  test.each(Object.entries(steps))('%s refused: 125, and main is not reached', async (_, request) => {
+    for (const error of ['EPERM', 'ESRCH', 'EIO'] as const) {
+      const ending = await inside(`errno ${error} ptrace(request == ${request})`);
+      expect(ending.stdout).toBe('');
+      // Without its requests the helper can no more make the program exit than let it go: then the kernel kills it.
+      const canExit = ![
+        'PTRACE_SETREGSET',
+        'PTRACE_POKEDATA',
+        'PTRACE_PEEKDATA',
+        'PTRACE_GETREGSET',
+        'PTRACE_CONT',
+        'PTRACE_SYSCALL',
+      ].includes(_);
+      if (canExit && error !== 'ESRCH') expect([ending.status, ending.signal]).toEqual([125, null]);
+      else expect([125, null]).toContain(ending.status);
+      if (ending.status === null) expect(ending.signal).toBe('SIGKILL');
+      if (error !== 'ESRCH') expect(ending.stderr).toMatch(/^sandbox-run: [^\n]*not started\n {2}[^\n]+\n$/);
+    }
+  });
+
+  test.each(Object.entries(steps))('killed at %s: the program goes with it', async (name, request) => {
+    const ending = await inside(`kill ptrace(request == ${request})`);
+    expect(ending.stdout).toBe('');
+    if (name === 'PTRACE_SEIZE') expect(ending).toMatchObject({ status: 125 });
+    else expect(ending).toMatchObject({ status: null, signal: 'SIGKILL' });
+  });
+
+  test.each(calls)('%s refused: 125 and a message', async (call) => {
+    const ending = await inside(`errno EAGAIN ${call}`);
+    expect(ending).toMatchObject({ stdout: '', signal: ending.status === null ? 'SIGKILL' : null });
+    expect([125, null]).toContain(ending.status);
+    expect(ending.stderr).toMatch(/^sandbox-run: [^\n]*not started\n {2}[^\n]+\n$/);
+  });
+
+  test('a full process table', async () => {
+    // Whatever number of processes is permitted: it starts filtered, or not at all.
+    const outcomes = new Set<string>();
+    for (const most of [1, 6, 8, 9, 10, 11, 12, 13, 14, 16, 40]) {
+      const ending = await run(packed, {
+        command: ['prlimit', `--nproc=${most}:${most}`, ...inner([stripped(), '110'])],
+        // Somebody who runs nothing else: the limit counts all of a user's processes, and root has none.
+        user: { name: 'somebody', uid: 54321 + (user.uid ?? 0), gid: 54321 },
+      });
+      outcomes.add(ending.stdout);
+      expect(['', 'main -1\n']).toContain(ending.stdout);
+    }
+    expect([...outcomes]).toContain('main -1\n');
+  }, 60_000);
+
+  const hasStrace = spawnSync('strace', ['-V']).status === 0;
+  if (!hasStrace) notTried('--at main under strace', 'needs Debian package strace');
+  test.runIf(hasStrace).each([
+    ['strace', ['strace', '-o', '/dev/null']],
+    ['strace -f', ['strace', '-f', '-o', '/dev/null']],
+  ])('under %s: 125 and a message, no hang', async (_, tracer) => {
+    const ending = await run(packed, { command: [...tracer, ...inner([stripped(), '110'])], user });
+    expect(ending).toMatchObject({ status: 125, stdout: '' });
+    expect(ending.stderr).toMatch(/could not start or trace/);
+  });
+
+  test('a program that becomes another one before main', async () => {
+    const ending = await run(atMain, {
+      policy,
+      command: [stripped(), '110'],
+      user,
+      env: { BECOME: program('startup') },
+    });
+    expect(ending).toMatchObject({ status: 125, stdout: '' });
+    expect(ending.stderr).toMatch(/became another one/);
+  });
+
+  test('a program without a main', async () => {
+    const own = program('registers', 'static', '-nostdlib', '-fno-stack-protector', '-s');
+    const ending = await run(atMain, { policy, command: [own], user });
+    expect(ending).toMatchObject({ status: 125, stdout: '' });
+    expect(ending.stderr).toMatch(/main cannot be found[\s\S]*--at entry/);
+    expect(await run(at('entry'), { policy, command: [own], user })).toMatchObject({ status: 0 });
+  });
+
+  test('a program that ends before main', async () => {
+    const ending = await run(atMain, { policy, command: [program('early')], user });
+    expect(ending).toMatchObject({ status: 7, stdout: '', stderr: '' });
+  });
+
+  test.each([
+    ['a program for another architecture', () => program('probe', 'i386'), /64-bit/],
+    ['a file that is no program', () => file('no program\n', undefined, 0o755), /no ELF program/],
+    ['a program that is not there', () => '/nonexistent', /no such file/],
+  ])('%s', async (_, path, message) => {
+    if (process.arch !== 'x64' && path().includes('i386')) return;
+    const ending = await run(atMain, { policy, command: [path(), 'say', 'x'], user });
+    expect([125, 127]).toContain(ending.status);
+    expect(ending.stdout).toBe('');
+    expect(ending.stderr).toMatch(message);
+  });
+});
+
+test.runIf(ordinary !== undefined)('a program that may not be read: 125', async () => {
+  const unreadable = program('hello', 'dynamic PIE', '-DUNREADABLE');
+  spawnSync('chmod', ['0111', unreadable]);
+  expect(existsSync(unreadable)).toBe(true);
+  const ending = await run(atMain, { policy, command: [unreadable], user: ordinary! });
+  expect(ending).toMatchObject({ status: 125, stdout: '' });
+  expect(ending.stderr).toMatch(/cannot be read/);
+});
