@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: ['test/fuzz/**', 'test/containers/**', 'test/conformance/**'],
+    exclude: ['test/fuzz/**', 'test/kernel/*-faults.test.ts', 'test/containers/**', 'test/conformance/**'],
     testTimeout: 30_000,
     // Kernel tests start real programs; two workers are what a small CI machine has.
     pool: 'forks',

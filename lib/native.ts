@@ -117,6 +117,8 @@ export interface FiltersFailure extends Error {
 }
 
 export interface Addon {
+  /** Whether it knows `later`; an addon that was built before would leave those filters out. */
+  readonly beginsLater?: true;
   /** The filters of a thread as raw sock_filter arrays, the newest first; none where it has none. Stops the thread for a
    * moment. Throws FiltersFailure, and TypeError for a wrong argument. */
   filters(tid: number): readonly Uint8Array[];

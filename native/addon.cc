@@ -298,6 +298,8 @@ Napi::Value launch(const Napi::CallbackInfo &info) {
 }
 
 Napi::Object initialise(Napi::Env env, Napi::Object exports) {
+  // For a caller that is newer than the addon it finds: an unknown member would be ignored, and a filter left out.
+  exports.Set("beginsLater", Napi::Boolean::New(env, true));
   exports.Set("launch", Napi::Function::New<launch>(env, "launch"));
   addWatching(env, exports);
   exports.Set("filters", Napi::Function::New<inspectFilters>(env, "filters"));

@@ -69,8 +69,14 @@ export function prepareLaunch(launch: InPlaceLaunch): PreparedLaunch {
     throw new LaunchError('no program was named', 125, { advice: 'put the program after the options' });
   if (launch.filters.length === 0) throw new LaunchError('there is no filter to start the program in');
   const path = findProgram(name);
+  const addon = loadOrExplain();
+  if (launch.later !== undefined && addon.beginsLater !== true) {
+    throw new LaunchError('the native part is older than the rest of sandbox-run', 125, {
+      advice: 'build it anew: npm rebuild sandbox-run',
+    });
+  }
   return {
-    addon: loadOrExplain(),
+    addon,
     native: {
       filters: launch.filters.map(nativeFilter),
       flags:

@@ -35,7 +35,8 @@ const linkings: readonly Linking[] = [
 /** What a program needs from main on to print a line and end, in glibc and in musl. */
 const printing = 'default errno EPERM\nallow write, writev, fstat, newfstatat, ioctl, exit_group, exit\n';
 
-describe.each(users)('as $name', (user) => {
+// As the one with the fewest rights: root can only do more. The launch itself is tried as both.
+describe.each(users.slice(-1))('as $name', (user) => {
   const start = (face: Face, policy: string, command: readonly string[], more: Partial<Start> = {}) =>
     run(face, { policy, command, user, ...more });
 
