@@ -20,6 +20,7 @@ import { minijail, minijailCompiler } from './minijail.ts';
 import { oci } from './oci.ts';
 import { bpf, cHeader } from './program.ts';
 import { seccompiler } from './seccompiler.ts';
+import { systemd } from './systemd.ts';
 
 export const formats: readonly Format[] = [
   docker,
@@ -28,6 +29,7 @@ export const formats: readonly Format[] = [
   kubernetes,
   kubernetesLocalhost,
   kubernetesPod,
+  systemd,
   minijail,
   minijailCompiler,
   kafel,

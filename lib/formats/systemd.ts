@@ -1,0 +1,377 @@
+// systemd units: the parts of their directives that become seccomp filters. Source: systemd.exec(5), src/shared/seccomp-util.c.
+//
+// Each directive is a filter of its own, so their policies meet as the strictest of all. SystemCallFilter= lists add up over the lines
+// of a unit and its drop-ins; the first line decides whether it is a list of what is permitted or (`~`) of what is not, an empty one
+// begins anew. A list of what is permitted has @default in it. Sets of calls are those of systemd 257 (see linux/groups.ts).
+
+import { basename, dirname, join } from 'node:path';
+import { type AbiName, abis, familyOf } from '../linux/abi.ts';
+import { errnoName, errnoNumber, isErrnoName } from '../linux/errno.ts';
+import { groupMembers, groups } from '../linux/groups.ts';
+import { nearest } from '../linux/nearest.ts';
+import { isSyscallName, syscallNumber } from '../linux/syscalls.ts';
+import { actionText, permits, sameAction } from '../policy/action.ts';
+import { intersect } from '../policy/algebra/intersect.ts';
+import type { Source } from '../policy/language/source.ts';
+import { placeAt } from '../policy/language/source.ts';
+import { didYouMean } from '../policy/language/values.ts';
+import {
+  type Action,
+  type Call,
+  defaultOf,
+  type Origin,
+  type Policy,
+  type Statement,
+} from '../policy/model.ts';
+import {
+  distinct,
+  errorIn,
+  type Format,
+  type Loss,
+  type ReadOptions,
+  type ReadResult,
+  type WriteOptions,
+  type WriteResult,
+} from './format.ts';
+import { planFor } from './plan.ts';
+import { hardening, type Setting } from './systemd-hardening.ts';
+
+export const systemd: Format = {
+  name: 'systemd',
+  help: 'systemd unit with its drop-ins: SystemCallFilter= and what else becomes a filter',
+  detect(text) {
+    return (
+      /^\s*\[(?:Unit|Service|Socket|Mount|Swap|Install)\]\s*$/m.test(text) &&
+      new RegExp(`^\\s*(?:${[...directives].join('|')})\\s*=`, 'm').test(text)
+    );
+  },
+  read,
+  write,
+};
+
+const listed = ['SystemCallFilter', 'SystemCallErrorNumber', 'SystemCallLog', 'SystemCallArchitectures'];
+const directives: ReadonlySet<string> = new Set([...listed, ...hardening.keys()]);
+
+/** Sections whose processes the directives are for. */
+const sections: readonly string[] = ['Service', 'Socket', 'Mount', 'Swap'];
+
+function read(text: string, options: ReadOptions): ReadResult {
+  const warnings: string[] = [];
+  const settings = settingsOf({ name: options.file, text });
+  // Drop-ins of foo.service lie in foo.service.d, and are read after it.
+  for (const path of options.files?.list(join(dirname(options.file), `${basename(options.file)}.d`)) ?? []) {
+    if (path.endsWith('.conf')) settings.push(...settingsOf({ name: path, text: options.files!.text(path) }));
+  }
+  const served = architectures(settings, options);
+  const parts = [systemCallFilter(settings, warnings), systemCallLog(settings, warnings)];
+  for (const [name, make] of hardening) {
+    const own = settings.filter((one) => one.name === name);
+    // A list is added up over its lines; of anything else the last line counts.
+    const last = own.at(-1);
+    if (last !== undefined) parts.push(make(own, options.exact === true, warnings));
+  }
+  const found = parts.filter((one) => one !== undefined).map((one): Policy => ({ ...one, abis: served }));
+  const [first, ...others] = found;
+  if (first === undefined) {
+    const policy: Policy = { default: { kind: 'allow' }, abis: served, statements: [], defaults: [] };
+    return { policy, warnings: [...warnings, 'no directive of this unit refuses a call'] };
+  }
+  const policy = others.reduce((sum, one) => intersect(sum, one, { abis: served }), first);
+  return { policy, warnings };
+}
+
+/** The assignments of a unit file that are about processes, with lines that a backslash continues joined. */
+function settingsOf(source: Source): Setting[] {
+  const found: Setting[] = [];
+  let section: string | undefined;
+  let offset = 0;
+  let pending: { text: string; start: number } | undefined;
+  for (const raw of source.text.split('\n')) {
+    const start = pending?.start ?? offset;
+    offset += raw.length + 1;
+    const line = raw.trim();
+    // Comments do not end a continued line.
+    if (/^[#;]/.test(line)) continue;
+    const joined = `${pending?.text ?? ''}${line}`;
+    if (joined.endsWith('\\')) {
+      pending = { text: `${joined.slice(0, -1)} `, start };
+      continue;
+    }
+    pending = undefined;
+    if (joined === '') continue;
+    const header = /^\[(.*)\]$/.exec(joined);
+    if (header !== null) {
+      section = header[1];
+      continue;
+    }
+    const equals = joined.indexOf('=');
+    if (equals <= 0) throw errorIn(source, start, 'expected [Section] or Name=value');
+    const name = joined.slice(0, equals).trim();
+    if (section === undefined)
+      throw errorIn(source, start, `${name.slice(0, 40)}= stands before any [Section]`);
+    if (!sections.includes(section) || !directives.has(name)) continue;
+    const origin: Origin = { source: source.name, place: placeAt(source, start) };
+    found.push({
+      name,
+      value: joined.slice(equals + 1).trim(),
+      origin,
+      error: (message, advice) => errorIn(source, start, message, advice),
+    });
+  }
+  return found;
+}
+
+/** Words of a value; quotes do nothing here. */
+function wordsOf(value: string): readonly string[] {
+  return value
+    .replace(/["']/g, ' ')
+    .split(/\s+/)
+    .filter((word) => word !== '');
+}
+
+interface List {
+  readonly isAllowList: boolean;
+  /** Calls with the error that they are given, if any. */
+  readonly calls: ReadonlyMap<string, { readonly action: Action | undefined; readonly origin: Origin }>;
+}
+
+/** The calls that the lines of a list directive add up to; undefined if there is none. */
+function listOf(settings: readonly Setting[], name: string, warnings: string[]): List | undefined {
+  let isAllowList = true;
+  let calls: Map<string, { action: Action | undefined; origin: Origin }> | undefined;
+  for (const setting of settings) {
+    if (setting.name !== name) continue;
+    if (setting.value === '') {
+      calls = undefined;
+      continue;
+    }
+    const isInverted = setting.value.startsWith('~');
+    if (calls === undefined) {
+      calls = new Map();
+      isAllowList = !isInverted;
+      // What every program needs is always permitted.
+      if (isAllowList && name === 'SystemCallFilter') {
+        for (const call of groupMembers('@default') ?? [])
+          calls.set(call, { action: undefined, origin: setting.origin });
+      }
+    }
+    for (const word of wordsOf(isInverted ? setting.value.slice(1) : setting.value)) {
+      const [callName, error] = word.split(':') as [string, string | undefined];
+      const action = error === undefined ? undefined : errorAction(error, setting);
+      for (const call of membersOf(callName, setting, warnings)) {
+        if (isInverted !== isAllowList) calls.set(call, { action, origin: setting.origin });
+        else calls.delete(call);
+      }
+    }
+  }
+  return calls === undefined ? undefined : { isAllowList, calls };
+}
+
+function membersOf(word: string, setting: Setting, warnings: string[]): readonly string[] {
+  if (word === '@known') return [...(groupMembers('@system-service') ?? [])];
+  if (word.startsWith('@')) {
+    const members = groupMembers(word);
+    if (members !== undefined) return members;
+    throw setting.error(
+      `no set is called ${word.slice(0, 60)}`,
+      didYouMean(nearest(word.slice(0, 64), groups().keys())),
+    );
+  }
+  if (!isSyscallName(word)) {
+    warnings.push(`unknown call ${word.slice(0, 60)} is left out, as systemd does`);
+    return [];
+  }
+  return [word];
+}
+
+function errorAction(text: string, setting: Setting): Action {
+  if (text === 'kill') return { kind: 'kill' };
+  if (isErrnoName(text)) return { kind: 'errno', errno: text };
+  const number = /^\d{1,4}$/.test(text) ? Number(text) : -1;
+  if (number >= 0 && number <= 4095)
+    return { kind: 'errno', errno: errnoName(number, abis.x86_64) ?? number };
+  throw setting.error(`${text.slice(0, 40)} is no error`, 'write an errno, a number up to 4095, or kill');
+}
+
+function systemCallFilter(settings: readonly Setting[], warnings: string[]): Policy | undefined {
+  const list = listOf(settings, 'SystemCallFilter', warnings);
+  if (list === undefined) return undefined;
+  const error = settings.filter((one) => one.name === 'SystemCallErrorNumber').at(-1);
+  const refusal: Action =
+    error === undefined || error.value === '' ? { kind: 'kill' } : errorAction(error.value, error);
+  const allow: Action = { kind: 'allow' };
+  const statements = statementsOf(list, (action) => (list.isAllowList ? allow : (action ?? refusal)));
+  // Calls that systemd does not know answer ENOSYS where a list says what is permitted, which is what a Policy says by itself.
+  return { default: list.isAllowList ? refusal : allow, statements, defaults: [] };
+}
+
+function systemCallLog(settings: readonly Setting[], warnings: string[]): Policy | undefined {
+  const list = listOf(settings, 'SystemCallLog', warnings);
+  if (list === undefined) return undefined;
+  const [log, allow]: readonly [Action, Action] = [{ kind: 'log' }, { kind: 'allow' }];
+  const statements = statementsOf(list, () => (list.isAllowList ? log : allow));
+  return { default: list.isAllowList ? allow : log, statements, defaults: [] };
+}
+
+function statementsOf(list: List, actionFor: (action: Action | undefined) => Action): readonly Statement[] {
+  const found = new Map<string, { action: Action; calls: Call[]; origin: Origin }>();
+  for (const [name, { action: own, origin }] of list.calls) {
+    const action = actionFor(own);
+    const key = `${actionText(action)} ${origin.place?.file} ${origin.place?.line}`;
+    const group = found.get(key) ?? { action, calls: [], origin };
+    found.set(key, group);
+    group.calls.push({ target: { kind: 'name', name } });
+  }
+  return [...found.values()];
+}
+
+/** Names of SystemCallArchitectures=; those that we have no table for are refused as foreign anyway. */
+const archNames: Readonly<Record<string, AbiName | undefined>> = {
+  ...{ 'x86-64': 'x86_64', x86: 'i386', x32: 'x32', arm64: 'aarch64', arm: 'arm', riscv64: 'riscv64' },
+  ...{
+    loongarch64: 'loongarch64',
+    'ppc64-le': 'ppc64le',
+    s390x: 's390x',
+    mips64: 'mips64',
+    'mips64-le': 'mipsel64',
+  },
+  ...{ mips: undefined, 'mips-le': undefined, 'mips64-n32': undefined, 'mips64-le-n32': undefined },
+  ...{ ppc: undefined, ppc64: undefined, s390: undefined, parisc: undefined, parisc64: undefined },
+};
+
+/** Without the directive a unit's processes may use every ABI of their machine. */
+function architectures(settings: readonly Setting[], options: ReadOptions): readonly AbiName[] {
+  const native = options.abi.name;
+  let found: AbiName[] | undefined;
+  for (const setting of settings.filter((one) => one.name === 'SystemCallArchitectures')) {
+    if (setting.value === '') found = undefined;
+    for (const word of wordsOf(setting.value)) {
+      if (word !== 'native' && !Object.hasOwn(archNames, word)) {
+        throw setting.error(
+          `${word.slice(0, 40)} is no architecture`,
+          `there are native, ${Object.keys(archNames).join(', ')}`,
+        );
+      }
+      const abi = word === 'native' ? native : archNames[word];
+      found = [...(found ?? [native]), ...(abi === undefined ? [] : [abi])];
+    }
+  }
+  return distinct(found ?? familyOf(native));
+}
+
+function write(policy: Policy, { abis: served }: WriteOptions): WriteResult {
+  const [native] = served;
+  const fallback = defaultOf(policy);
+  const isAllowList = !permits(fallback);
+  const plan = planFor(policy, [native], {
+    foreign: { kind: 'kill' },
+    ...(isAllowList ? { unknown: { kind: 'errno' as const, errno: 'ENOSYS' } } : {}),
+  });
+  const lost: Loss[] = [...plan.lost];
+  const refusal = isAllowList ? fallback : commonRefusal(plan.calls.map((call) => call.otherwise));
+  const narrowed: string[] = [];
+  const allowed = new Set<string>();
+  const refused = new Map<string, Action>();
+  const logged: string[] = [];
+  const other = new Map<string, string[]>();
+  for (const { name, rules, otherwise } of plan.calls) {
+    const all = [...rules.map((rule) => rule.action), otherwise];
+    if (all.every(permits)) {
+      allowed.add(name);
+      if (all.some((action) => action.kind === 'log')) logged.push(name);
+      continue;
+    }
+    // There are no conditions on arguments: a call that is refused for some is refused altogether.
+    if (rules.length > 0) narrowed.push(name);
+    const action = all.find((one) => !permits(one))!;
+    refused.set(name, action);
+    if (isAllowList && !sameAction(action, refusal)) {
+      other.set(actionText(action), [...(other.get(actionText(action)) ?? []), name]);
+    }
+  }
+  if (narrowed.length > 0) {
+    lost.push({
+      what: `there are no conditions on arguments; refused altogether: ${narrowed.join(', ')}`,
+      restricts: false,
+    });
+  }
+  for (const [action, names] of other) {
+    lost.push({ what: `${action} is ${actionText(refusal)}: ${names.join(', ')}`, restricts: false });
+  }
+  const lines = ['[Service]'];
+  if (isAllowList) {
+    lines.push(...wrapped('SystemCallFilter=', [...allowed]));
+    // What systemd permits by itself and the policy does not.
+    const always = (groupMembers('@default') ?? []).filter(
+      (name) => syscallNumber(native, name) !== undefined && !allowed.has(name),
+    );
+    if (always.includes('execve')) {
+      lost.push({
+        what: 'execve must be permitted: systemd starts the program behind the filter',
+        restricts: true,
+      });
+    }
+    const removed = always.filter((name) => name !== 'execve');
+    if (removed.length > 0) lines.push(...wrapped('SystemCallFilter=~', removed));
+  } else {
+    for (const action of new Map([...refused.values()].map((one) => [actionText(one), one])).values()) {
+      const names = [...refused].flatMap(([name, own]) => (sameAction(own, action) ? [name] : []));
+      const suffix = sameAction(action, refusal) ? '' : `:${errorText(action, lost)}`;
+      lines.push(
+        ...wrapped(
+          'SystemCallFilter=~',
+          names.map((name) => `${name}${suffix}`),
+        ),
+      );
+    }
+  }
+  const error = errorText(refusal, lost);
+  if (error !== 'kill') lines.push(`SystemCallErrorNumber=${error}`);
+  if (logged.length > 0) lines.push(...wrapped('SystemCallLog=', logged));
+  if (fallback.kind === 'log')
+    lost.push({ what: 'default log: what is permitted by default is not logged', restricts: false });
+  const names = distinct([native.name, ...(policy.abis ?? [])]).map((abi) => nameOfArch(abi));
+  lines.push(`SystemCallArchitectures=${names.length === 1 ? 'native' : names.join(' ')}`);
+  return { text: `${lines.join('\n')}\n`, lost };
+}
+
+function nameOfArch(abi: AbiName): string {
+  return Object.entries(archNames).find(([, own]) => own === abi)?.[0] ?? 'native';
+}
+
+/** What most of the refused calls get; of several alike the first. */
+function commonRefusal(actions: readonly Action[]): Action {
+  const counts = new Map<string, { action: Action; count: number }>();
+  for (const action of actions) {
+    if (permits(action)) continue;
+    const entry = counts.get(actionText(action)) ?? { action, count: 0 };
+    counts.set(actionText(action), { action, count: entry.count + 1 });
+  }
+  const [most] = [...counts.values()].sort((a, b) => b.count - a.count);
+  return most?.action ?? { kind: 'errno', errno: 'EPERM' };
+}
+
+function errorText(action: Action, lost: Loss[]): string {
+  if (action.kind === 'errno') {
+    const { errno } = action;
+    if (errno !== 0 && errnoNumber(String(errno), abis.x86_64) !== 0) return String(errno);
+    lost.push({ what: 'errno 0 is EPERM: systemd has no error 0', restricts: false });
+    return 'EPERM';
+  }
+  if (action.kind !== 'kill') lost.push({ what: `${actionText(action)} is kill`, restricts: false });
+  return 'kill';
+}
+
+function wrapped(start: string, words: readonly string[]): readonly string[] {
+  if (words.length === 0) return start.endsWith('~') ? [] : [`${start}@default`];
+  const lines: string[] = [];
+  let line = start;
+  for (const word of words) {
+    if (line !== start && line.length + word.length > 100) {
+      lines.push(line.trimEnd());
+      line = start;
+    }
+    line += `${word} `;
+  }
+  return [...lines, line.trimEnd()];
+}
