@@ -5,6 +5,7 @@ import { PolicyError } from '../errors.ts';
 import { nearest } from '../linux/nearest.ts';
 import type { Policy } from '../policy/model.ts';
 import { docker } from './docker.ts';
+import { firejail } from './firejail.ts';
 import {
   type Format,
   MAX_LENGTH,
@@ -18,6 +19,7 @@ import { kubernetes, kubernetesLocalhost, kubernetesPod } from './kubernetes.ts'
 import { language } from './language.ts';
 import { minijail, minijailCompiler } from './minijail.ts';
 import { oci } from './oci.ts';
+import { pledge } from './pledge.ts';
 import { bpf, cHeader } from './program.ts';
 import { seccompiler } from './seccompiler.ts';
 import { systemd } from './systemd.ts';
@@ -33,6 +35,8 @@ export const formats: readonly Format[] = [
   minijail,
   minijailCompiler,
   kafel,
+  firejail,
+  pledge,
   bpf,
   cHeader,
   language,
