@@ -30,6 +30,8 @@ export interface CallRange {
   readonly name?: string;
   /** Whether all numbers lie above the newest known call. */
   readonly isBeyond: boolean;
+  /** Every call through this ABI is meant. */
+  readonly isWhole?: true;
 }
 
 export interface Change {
@@ -102,8 +104,13 @@ function changesFor(graph: Graph, a: Subject, b: Subject, abi: Abi, native: AbiN
     return node;
   };
   const both = joinNumbers(left!, right!, compared);
+  const ranges = [...rangesOf(both, abi)];
+  const [first] = ranges;
+  if (first?.node.kind === 'leaf' && ranges.every(({ node }) => node === first.node)) {
+    return wholeChange(abi, answers[first.node.value]!, first.node === graph.no);
+  }
   const changes: Change[] = [];
-  for (const { low, high, node } of rangesOf(both, abi)) {
+  for (const { low, high, node } of ranges) {
     for (const calls of callsIn(abi, low, high, node !== graph.no)) {
       for (const value of valuesOf(node)) {
         if (value === 0) continue;
@@ -120,6 +127,13 @@ function changesFor(graph: Graph, a: Subject, b: Subject, abi: Abi, native: AbiN
     }
   }
   return changes;
+}
+
+/** One change for all calls of an ABI: one side does not serve it. */
+function wholeChange(abi: Abi, [from, to]: readonly [number, number], isNone: boolean): readonly Change[] {
+  if (isNone) return [];
+  const calls: CallRange = { abi: abi.name, low: 0, high: 0xffffffff, isBeyond: false, isWhole: true };
+  return [{ calls, from: actionFor(from, abi), to: actionFor(to, abi) }];
 }
 
 /** A range as calls with names, and the numbers between them and above. */

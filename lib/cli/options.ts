@@ -151,6 +151,12 @@ export const commandNames = [
   'pack',
   'doctor',
   'learn',
+  'diff',
+  'subset',
+  'merge',
+  'intersect',
+  'subtract',
+  'inspect',
 ] as const;
 
 /** Values as words.ts and the commands hand them on. */

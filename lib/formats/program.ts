@@ -1,14 +1,17 @@
 // Compiled filters as files: the raw `struct sock_filter` array that bwrap --seccomp and minijail --seccomp-bpf-binary read, and
-// a C header with it. Source: include/uapi/linux/filter.h. Programs are proved before they are written, as always.
+// a C header with it. What reading one means is in raw.ts. Source: include/uapi/linux/filter.h. Programs are proved before they are written, as always.
 
 import { compile, encodeAll } from '../compiler/compile.ts';
 import { CompileError } from '../errors.ts';
 import type { Policy } from '../policy/model.ts';
 import type { Format, WriteOptions } from './format.ts';
+import { isRaw, readRaw } from './raw.ts';
 
 export const bpf: Format = {
   name: 'bpf',
   help: 'raw sock_filter array, as bwrap --seccomp reads it',
+  detectBytes: (bytes) => isRaw(bytes),
+  readBytes: (bytes, { file, abi }) => readRaw(bytes, file, abi),
   write(policy, options) {
     const [only, more] = encodeAll(programsOf(policy, options), options.abis[0]);
     if (only === undefined || more !== undefined) {

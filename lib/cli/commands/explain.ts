@@ -29,13 +29,15 @@ export const explain: Command = {
     const explanations = abis.map((abi) => explainPolicy(policy, abi));
     writeAll(
       1,
-      words.json === true ? `${JSON.stringify(explanations)}\n` : explanations.map(text).join('\n'),
+      words.json === true
+        ? `${JSON.stringify(explanations)}\n`
+        : explanations.map(explanationText).join('\n'),
     );
     return 0;
   },
 };
 
-function text({ abi, sections, rest }: Explanation): string {
+export function explanationText({ abi, sections, rest }: Explanation): string {
   const lines = [`For programs that call Linux as ${abi}:`];
   for (const { heading, always, sometimes } of sections) {
     lines.push('', `${heading}:`);

@@ -2,13 +2,16 @@
 // without loading any of them).
 
 import type { Command } from '../command.ts';
+import { intersect, merge, subtract } from './algebra.ts';
 import { check } from './check.ts';
 import { compileCommand } from './compile.ts';
 import { completion } from './completion.ts';
 import { convert } from './convert.ts';
+import { diff, subset } from './diff.ts';
 import { doctor } from './doctor.ts';
 import { explain } from './explain.ts';
 import { learn } from './learn.ts';
+import { inspect } from './inspect.ts';
 import { pack } from './pack.ts';
 import { syscalls } from './syscalls.ts';
 
@@ -17,6 +20,12 @@ export const commands: readonly Command[] = [
   convert,
   check,
   explain,
+  diff,
+  subset,
+  merge,
+  intersect,
+  subtract,
+  inspect,
   syscalls,
   doctor,
   learn,
