@@ -25,11 +25,15 @@ export async function loadFormats(): Promise<Formats> {
   return formats;
 }
 
-/** Reads a policy file of any format, with its includes. Warnings go to the log. Throws PolicyError; FormatsNeeded
+/** Reads a policy file of any format, with its includes. Warnings go to the log, and to `onWarning`. Throws PolicyError; FormatsNeeded
  * where that has not been loaded. */
-export function readPolicyFile(file: string, words: PolicyWords & OutputWords): Policy {
+export function readPolicyFile(
+  file: string,
+  words: PolicyWords & OutputWords,
+  onWarning: (warning: string) => void = () => {},
+): Policy {
   if (words.from === 'policy') return loadPolicy(file);
-  if (formats !== undefined) return readForeign(formats, file, words);
+  if (formats !== undefined) return readForeign(formats, file, words, onWarning);
   if (words.from !== undefined) throw new FormatsNeeded();
   try {
     return loadPolicy(file);
@@ -38,7 +42,12 @@ export function readPolicyFile(file: string, words: PolicyWords & OutputWords): 
   }
 }
 
-function readForeign(loaded: Formats, file: string, words: PolicyWords & OutputWords): Policy {
+function readForeign(
+  loaded: Formats,
+  file: string,
+  words: PolicyWords & OutputWords,
+  onWarning: (warning: string) => void,
+): Policy {
   const wanted = words.from === undefined ? undefined : loaded.formatNamed(words.from, 'read');
   const bytes = readPolicyBytes(file);
   const text = isUtf8(bytes) && !bytes.includes(0) ? Buffer.from(bytes).toString('utf8') : undefined;
@@ -47,7 +56,10 @@ function readForeign(loaded: Formats, file: string, words: PolicyWords & OutputW
   const { policy, warnings } = loaded.readAs(format, bytes, text, optionsOf(loaded, file, words));
   const log = logFor(words);
   log.debug(() => ({ format: format.name }), `${file}: read`);
-  for (const warning of warnings) log.warn(() => ({}), `${file}: ${warning}`);
+  for (const warning of warnings) {
+    log.warn(() => ({}), `${file}: ${warning}`);
+    onWarning(warning);
+  }
   return policy;
 }
 

@@ -1,6 +1,5 @@
 // Help, version and the commands, read by yargs. A plain run never comes here (start.ts).
 
-import { readFileSync } from 'node:fs';
 import yargs, { type Argv } from 'yargs';
 import { SandboxError, UsageError } from '../errors.ts';
 import type { Command, CommandWords } from './command.ts';
@@ -8,6 +7,7 @@ import { commands } from './commands/index.ts';
 import { loadFormats } from './files.ts';
 import { helpOptions, type Option, outputOptions, runTable } from './options.ts';
 import { report, writeAll } from './report.ts';
+import { version } from './version.ts';
 import { mustBeChoice, unknown } from './words.ts';
 
 const EXAMPLES: readonly (readonly [string, string])[] = [
@@ -66,12 +66,6 @@ export async function main(words: readonly string[]): Promise<number> {
   } catch (error) {
     return report(error, 2, words.includes('--json'));
   }
-}
-
-/** The package's version. */
-export function version(): string {
-  const file = new URL('../../../package.json', import.meta.url);
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }
 
 function addCommand(parser: Argv, command: Command, done: (status: number) => void): void {

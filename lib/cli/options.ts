@@ -157,6 +157,7 @@ export const commandNames = [
   'intersect',
   'subtract',
   'inspect',
+  'lint',
 ] as const;
 
 /** Values as words.ts and the commands hand them on. */

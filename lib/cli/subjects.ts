@@ -20,7 +20,11 @@ export function readingOptions(all: readonly Option[]): readonly Option[] {
 }
 
 /** Reads one. Throws SandboxError. */
-export async function readSubject(word: string, words: CommandWords): Promise<Subject> {
+export async function readSubject(
+  word: string,
+  words: CommandWords,
+  onWarning?: (warning: string) => void,
+): Promise<Subject> {
   const pid = pidIn(word);
   if (pid !== undefined)
     return { kind: 'programs', name: word, programs: filtersOfProcess(pid, nativeAbi()) };
@@ -31,7 +35,7 @@ export async function readSubject(word: string, words: CommandWords): Promise<Su
     return { kind: 'programs', name: word, programs: [readProgram(bytes, word, bigEndian)] };
   }
   await loadFormats();
-  return { kind: 'policy', name: word, policy: readPolicyFile(word, words) };
+  return { kind: 'policy', name: word, policy: readPolicyFile(word, words, onWarning) };
 }
 
 /** Two and no more. */

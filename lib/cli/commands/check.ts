@@ -1,16 +1,14 @@
-// `check`: what a policy does with single calls, and why. With --expect it is a test of the policy.
+// `check`: what a policy does with single calls, and why. With --expect or --table it is a test of the policy.
 
+import { expectationText, isAsExpected, readTable } from '../../asking/table.ts';
 import { UsageError } from '../../errors.ts';
-import { type Abi, abis } from '../../linux/abi.ts';
-import { abisWith, syscallName, syscallNumber } from '../../linux/syscalls.ts';
+import type { Abi } from '../../linux/abi.ts';
 import { actionText, sameAction } from '../../policy/action.ts';
-import { type Decision, decideData } from '../../policy/evaluate.ts';
-import { type Invocation, parseInvocation, registerOf } from '../../policy/language/invocation.ts';
-import { printStatement } from '../../policy/language/print.ts';
-import { speaksOf } from '../../policy/meaning.ts';
+import { parseInvocation } from '../../policy/language/invocation.ts';
+import { readPolicyText } from '../../policy/language/load.ts';
 import type { Policy } from '../../policy/model.ts';
-import { numberOf } from '../../policy/value.ts';
-import type { Command } from '../command.ts';
+import { type Answer, answerAsJson, answerLine, answersFor } from '../answers.ts';
+import type { Command, CommandWords } from '../command.ts';
 import { policyOptions } from '../options.ts';
 import { writeAll } from '../report.ts';
 import { policyFrom, readAction, servedAnywhere } from '../sources.ts';
@@ -27,6 +25,12 @@ export const check: Command = {
       completes: 'actions',
       help: 'Exit with 1 if a call gets another answer',
     },
+    {
+      name: 'table',
+      value: 'FILE',
+      completes: 'file',
+      help: 'Check all calls of a table of expected answers; exit with 1 if one is wrong',
+    },
   ],
   examples: [
     [
@@ -34,8 +38,10 @@ export const check: Command = {
       'arguments are register values; missing ones are 0',
     ],
     ["$0 check --deny ptrace --expect kill ptrace 'i386:ptrace'", 'a test; calls through other ABIs, too'],
+    ['$0 check -p app.policy --table app.table', "a policy's unit tests: lines such as `errno EPERM ptrace`"],
   ],
   run(words) {
+    if (words.table !== undefined) return checkTable(words, words.table as string);
     if (words.words.length === 0) {
       throw new UsageError('no call to check', {
         advice: "for example: sandbox-run check --allow read 'write(1)'",
@@ -52,10 +58,10 @@ export const check: Command = {
     writeAll(
       1,
       words.json === true
-        ? `${JSON.stringify(answers.map((answer) => ({ ...asJson(answer), ...(expected === undefined ? {} : { expected: isRight(answer) }) })))}\n`
+        ? `${JSON.stringify(answers.map((answer) => ({ ...answerAsJson(answer), ...(expected === undefined ? {} : { expected: isRight(answer) }) })))}\n`
         : answers
             .map((answer) =>
-              line(answer, served.length > 1 || answer.abi !== served[0], isRight(answer), expected),
+              answerLine(answer, showsAbi(answer, served), isRight(answer), expected && actionText(expected)),
             )
             .join(''),
     );
@@ -63,84 +69,42 @@ export const check: Command = {
   },
 };
 
-interface Answer {
-  readonly call: string;
-  readonly abi: Abi;
-  /** As in seccomp_data. */
-  readonly nr: number;
-  /** The policy's. */
-  readonly kernel: string | undefined;
-  readonly decision: Decision;
+function showsAbi(answer: Answer, served: readonly Abi[]): boolean {
+  return served.length > 1 || answer.abi !== served[0];
 }
 
-/** One answer for each ABI that is asked about and has the call. */
-function answersFor(
-  invocation: Invocation,
-  text: string,
-  policy: Policy,
-  served: readonly Abi[],
-): readonly Answer[] {
-  const asked = invocation.abi === undefined ? served : [abis[invocation.abi]];
-  const { target } = invocation;
-  const found = asked.flatMap((abi) => {
-    const nr = target.kind === 'number' ? target.number + abi.numberBase : syscallNumber(abi, target.name);
-    if (nr === undefined) return [];
-    const args = Array.from({ length: 6 }, (_, index) => {
-      const value = invocation.args[index];
-      return value === undefined ? 0n : registerOf(numberOf(value, abi));
-    });
-    return [
-      {
-        call: text,
-        abi,
-        nr,
-        kernel: policy.kernel,
-        decision: decideData(policy, served, { arch: abi.auditArch, nr, args }),
-      },
-    ];
-  });
-  if (found.length === 0 && target.kind === 'name') {
-    const others = abisWith(target.name);
-    throw new UsageError(`${asked.map((abi) => abi.name).join(' and ')} has no call ${target.name}`, {
-      advice: `it exists on ${others.join(', ')}: write ${others[0]}:${target.name}`,
+/** Says what failed, or how many rows were right. */
+function checkTable(words: CommandWords, file: string): number {
+  if (words.words.length > 0 || words.expect !== undefined) {
+    throw new UsageError('with --table the calls and their answers are in the table', {
+      advice: 'check single calls without --table',
     });
   }
-  return found;
-}
-
-/** The statement that decided, cut down to what it says of this call: a list may name hundreds. */
-function reason({ abi, nr, decision: { by }, kernel }: Answer): string {
-  if (typeof by === 'string') return by === 'default' ? 'by default' : `as ${by}`;
-  const place = by.origin?.place;
-  const where = place === undefined ? by.origin?.source : `${place.file}:${place.line}`;
-  const own = by.calls.filter((call) => speaksOf(call, syscallName(abi, nr), nr - abi.numberBase, kernel));
-  return `by ${
-    printStatement({ ...by, calls: own })
-      .trim()
-      .split('\n')[0]
-  }${where === undefined ? '' : ` (${where})`}`;
-}
-
-function line(
-  answer: Answer,
-  showAbi: boolean,
-  isRight: boolean,
-  expected: Decision['action'] | undefined,
-): string {
-  const abi = showAbi && !answer.call.includes(':') ? ` [${answer.abi.name}]` : '';
-  const verdict = isRight || expected === undefined ? '' : `; expected ${actionText(expected)}`;
-  return `${answer.call}${abi}: ${actionText(answer.decision.action)}, ${reason(answer)}${verdict}\n`;
-}
-
-function asJson({ call, abi, decision }: Answer) {
-  const { by } = decision;
-  const place = typeof by === 'string' ? undefined : by.origin?.place;
-  return {
-    call,
-    abi: abi.name,
-    action: actionText(decision.action),
-    by: typeof by === 'string' ? by : 'statement',
-    ...(typeof by === 'string' ? {} : { statement: printStatement(by).trim(), source: by.origin?.source }),
-    ...(place === undefined ? {} : { file: place.file, line: place.line, column: place.column }),
-  };
+  const policy: Policy = policyFrom(words, process.env);
+  const served = servedAnywhere(words, policy);
+  const results = readTable(readPolicyText(file), file).flatMap((row) =>
+    answersFor(row.invocation, row.text, policy, served).map((answer) => ({
+      row,
+      answer,
+      isRight: isAsExpected(row.expected, answer.decision.action),
+    })),
+  );
+  const wrong = results.filter(({ isRight }) => !isRight);
+  if (words.json === true) {
+    const all = results.map(({ row, answer, isRight }) => ({
+      ...answerAsJson(answer),
+      row: row.line,
+      wanted: expectationText(row.expected),
+      expected: isRight,
+    }));
+    writeAll(1, `${JSON.stringify(all)}\n`);
+  } else {
+    const lines = wrong.map(
+      ({ row, answer }) =>
+        `${file}:${row.line}: ${answerLine(answer, showsAbi(answer, served), false, expectationText(row.expected))}`,
+    );
+    const count = `${results.length - wrong.length} of ${results.length} answers as expected\n`;
+    writeAll(1, `${lines.join('')}${count}`);
+  }
+  return wrong.length === 0 ? 0 : 1;
 }

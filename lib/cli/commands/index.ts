@@ -12,6 +12,7 @@ import { doctor } from './doctor.ts';
 import { explain } from './explain.ts';
 import { learn } from './learn.ts';
 import { inspect } from './inspect.ts';
+import { lint } from './lint.ts';
 import { pack } from './pack.ts';
 import { syscalls } from './syscalls.ts';
 
@@ -26,6 +27,7 @@ export const commands: readonly Command[] = [
   intersect,
   subtract,
   inspect,
+  lint,
   syscalls,
   doctor,
   learn,

@@ -29,6 +29,11 @@ export function readPolicyBytes(file: string): Uint8Array {
   return readBytes(file, { bytes: MAX_BYTES });
 }
 
+/** The text of any one file that is to be read with a policy. Throws PolicyError. */
+export function readPolicyText(file: string): string {
+  return readText(file, { bytes: MAX_BYTES });
+}
+
 function readText(file: string, budget: { bytes: number }): string {
   const bytes = readBytes(file, budget);
   const advice = 'a policy is a text file in UTF-8';
