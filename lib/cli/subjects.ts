@@ -16,7 +16,7 @@ import type { Option } from './options.ts';
 
 /** How files are read: for commands that take them as words. */
 export function readingOptions(all: readonly Option[]): readonly Option[] {
-  return all.filter(({ name }) => ['from', 'as', 'exact', 'cap', 'kernel', 'abi'].includes(name));
+  return all.filter(({ name }) => ['from', 'part', 'as', 'exact', 'cap', 'kernel', 'abi'].includes(name));
 }
 
 /** Reads one. Throws SandboxError. */
