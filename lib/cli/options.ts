@@ -89,6 +89,12 @@ export const policyOptions = [
     completes: 'abis',
     help: "ABIs that the filter serves; this machine's own by default",
   },
+  {
+    name: 'phase',
+    value: 'PHASE',
+    choices: ['exec', 'main'],
+    help: 'Of a policy with a phase of main: what holds from exec on, or what holds from main on',
+  },
   { name: 'permissive', help: 'Log what would be refused, and let it go on' },
 ] as const satisfies readonly Option[];
 
@@ -174,6 +180,7 @@ export interface PolicyWords {
   readonly kernel?: string | undefined;
   readonly 'default-action'?: string | undefined;
   readonly abi?: readonly string[] | undefined;
+  readonly phase?: string | undefined;
   readonly permissive?: boolean | undefined;
 }
 

@@ -1,7 +1,7 @@
 // The main job: `sandbox-run [options] [--] PROGRAM [ARG…]`. Whatever goes wrong ends here with a message and 125 to 127.
 
 import type { Program } from '../bpf/instruction.ts';
-import { LaunchError, UsageError } from '../errors.ts';
+import { LaunchError, PolicyError, UsageError } from '../errors.ts';
 import { rawWords } from '../launch/argv.ts';
 import { phasesFor } from '../launch/filters.ts';
 import { type Helper, launchInPlace, prepareLaunch } from '../launch/in-place.ts';
@@ -9,6 +9,7 @@ import type { At } from '../launch/place.ts';
 import type { Abi } from '../linux/abi.ts';
 import { syscallNumber } from '../linux/syscalls.ts';
 import { actionText } from '../policy/action.ts';
+import { intersect } from '../policy/algebra/intersect.ts';
 import { permissive } from '../policy/algebra/permissive.ts';
 import { loadPolicy } from '../policy/language/load.ts';
 import { printPolicy } from '../policy/language/print.ts';
@@ -36,10 +37,9 @@ export function run({ options, command }: Split, watcherFor?: WatcherFor): void 
       advice: 'sandbox-run [options] -- PROGRAM [ARG…]; see sandbox-run --help',
     });
   }
-  const policy = policyFrom(options, process.env);
+  const policy = withMainPolicy(policyFrom(options, process.env), options);
   const abis = servedHere(options, policy);
-  const main = mainPolicy(options);
-  const phases = phasesFor(policy, abis, placeWanted(options, main), main);
+  const phases = phasesFor(policy, abis, placeWanted(options, policy));
   const filters = [...phases.filters, ...(phases.later?.filters ?? [])];
   tell(logFor(options), policy, abis, filters);
   if (options.suggest !== undefined && options.explain !== true) {
@@ -66,19 +66,23 @@ export function run({ options, command }: Split, watcherFor?: WatcherFor): void 
   );
 }
 
-/** What holds from main on, if it is said apart. */
-function mainPolicy(options: RunWords): Policy | undefined {
+/** With the phase that --main-policy says, beside the one that the policy itself may have: both must permit a call. */
+function withMainPolicy(policy: Policy, options: RunWords): Policy {
   const file = options['main-policy'];
-  if (file === undefined) return undefined;
-  const policy = loadPolicy(file);
-  return options.permissive === true ? permissive(policy) : policy;
+  if (file === undefined) return policy;
+  const said = loadPolicy(file);
+  if (said.main !== undefined) {
+    throw new PolicyError(`${file}: a policy for main has no phases`, { advice: 'give it with --policy' });
+  }
+  const main = policy.main === undefined ? said : intersect(policy.main, said);
+  return { ...policy, main: options.permissive === true ? permissive(main) : main };
 }
 
-function placeWanted(options: RunWords, main: Policy | undefined): At {
+function placeWanted(options: RunWords, policy: Policy): At {
   const at = options.at as At | undefined;
-  if (main === undefined) return at ?? 'exec';
+  if (policy.main === undefined) return at ?? 'exec';
   if (at !== 'exec') return at ?? 'main';
-  throw new UsageError('--main-policy begins later, and --at exec says otherwise', {
+  throw new UsageError('the policy has a phase that begins later, and --at exec says otherwise', {
     advice: 'leave --at out, or give --at entry',
   });
 }

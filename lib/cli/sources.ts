@@ -33,7 +33,19 @@ export function policyFrom(words: PolicyWords, environment: Environment): Policy
   }
   const both =
     second === undefined ? first : intersect(first, second, { abis: abisInQuestion(words, parts) });
-  return words.permissive === true ? permissive(both) : both;
+  const chosen = inPhase(both, words, parts);
+  return words.permissive === true ? permissive(chosen) : chosen;
+}
+
+/** What --phase asks for: from main on both parts of the policy must permit a call. */
+function inPhase(policy: Policy, words: PolicyWords, parts: readonly Policy[]): Policy {
+  if (words.phase === undefined) return policy;
+  const { main, ...whole } = policy;
+  if (words.phase === 'exec') return whole;
+  if (main === undefined) {
+    throw new UsageError('--phase main: the policy has no phase of main', { advice: 'leave --phase out' });
+  }
+  return intersect(whole, main, { abis: abisInQuestion(words, parts) });
 }
 
 /** What an intersection must be exact for: calls given by number are other calls on other ABIs. */

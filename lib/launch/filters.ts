@@ -2,6 +2,7 @@
 
 import type { Program } from '../bpf/instruction.ts';
 import { compile } from '../compiler/compile.ts';
+import { CompileError } from '../errors.ts';
 import type { Abi } from '../linux/abi.ts';
 import { emptyPolicy, type Policy } from '../policy/model.ts';
 import type { Later } from './in-place.ts';
@@ -12,6 +13,14 @@ const GATES = ['execve', 'write', 'exit_group'];
 
 /** Proved programs, to be installed in this order. `abis`: as for `compile`, the native one first. */
 export function filtersFor(policy: Policy, abis: readonly Abi[]): readonly Program[] {
+  if (policy.main !== undefined) {
+    throw new CompileError(
+      'the policy has a phase of main, and a filter that begins at exec cannot have one',
+      {
+        advice: 'run it with --at main, or choose with --phase what is wanted',
+      },
+    );
+  }
   const programs = compile(policy, { abis, gates: GATES });
   // In a chain the later filters are installed under the earlier ones, which have to let seccomp through for that.
   return programs.length === 1 ? programs : compile(policy, { abis, gates: [...GATES, 'seccomp'] });
@@ -24,14 +33,26 @@ export interface Phases {
   readonly later?: Later;
 }
 
-/** The filters of a launch whose policy begins at `at`. Given `main`, the policy holds from exec on and `main` from that place on, too;
- * it can only narrow. Else nothing is refused up to there but calls through ABIs that the policy does not serve. */
-export function phasesFor(policy: Policy, abis: readonly Abi[], at: At, main?: Policy): Phases {
+/** The filters of a launch whose policy begins at `at`. If it has a phase of main, the rest of it holds from exec on and that phase from `at`
+ * on, too. Else nothing is refused up to there but calls through ABIs that the policy does not serve. */
+export function phasesFor(policy: Policy, abis: readonly Abi[], at: At): Phases {
   if (at === 'exec') return { filters: filtersFor(policy, abis) };
+  const main = mainOf(policy);
   const start = main === undefined ? permittingAll(policy) : policy;
   return {
     filters: compile(start, { abis, gates: [...GATES, 'seccomp'] }),
     later: { at, filters: laterFilters(main ?? policy, abis) },
+  };
+}
+
+/** The phase of main with what it takes from the whole. */
+function mainOf({ main, kernel, foreign }: Policy): Policy | undefined {
+  if (main === undefined) return undefined;
+  return {
+    ...main,
+    ...(kernel !== undefined && { kernel }),
+    // Not said, it is as before: only a stricter answer would make a difference.
+    ...(main.foreign === undefined && foreign !== undefined && { foreign }),
   };
 }
 

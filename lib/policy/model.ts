@@ -114,6 +114,9 @@ export interface Policy {
   readonly statements: readonly Statement[];
   /** `default ACTION CALL, …`: the default of single calls. They have no conditions. */
   readonly defaults: readonly Statement[];
+  /** What holds from main on, beside all the rest, which holds from exec on: it can only narrow. It has no main of its own, and the kernel
+   * and the ABIs of the whole. */
+  readonly main?: Policy;
   /** Comment lines that stand with directives, and those after the last statement. */
   readonly comments?: readonly string[];
   readonly closing?: readonly string[];

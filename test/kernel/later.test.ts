@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { abis } from '../../lib/linux/abi.ts';
 import { syscallNumber } from '../../lib/linux/syscalls.ts';
-import { type Face, run, type Start, whenReady } from './face.ts';
+import { commandLine, type Face, run, type Start, whenReady } from './face.ts';
 import { at } from './face-later.ts';
 import { allBut, minimal } from './policies.ts';
 import { file, type Linking, program, stage } from './stage.ts';
@@ -204,6 +204,9 @@ describe.each(users.slice(-1))('as $name', (user) => {
     expect(
       (await start(face, allBut('errno EACCES getuid'), [words[0]!, nr('getuid')], { env })).stdout,
     ).toMatch(/main -13\n$/);
+    // The same in one file, which says by itself that it begins later.
+    const whole = `${allBut('errno EACCES getuid')}phase main {\ndefault allow\nerrno EPERM getppid\n}\n`;
+    expect((await start(commandLine, whole, words, { env })).stdout).toBe('constructor 0\nmain -1\n');
     // The second one only narrows.
     const wide = at('main', '--main-policy', file(allBut()));
     expect((await start(wide, allBut('errno EPERM getppid'), words, { env })).stdout).toBe(

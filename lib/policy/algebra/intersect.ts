@@ -26,7 +26,7 @@ import {
 
 /**
  * A policy that answers every call with the stricter of two policies' answers; of equally strict ones `a`'s. Its statements
- * name single calls. Exact for every call through every ABI in scope. Throws PolicyError for a number that is not one call on
+ * name single calls; where only one of them has a phase of main, the result has that one. Exact for every call through every ABI in scope. Throws PolicyError for a number that is not one call on
  * all of these, and where the policies serve different ABIs in a way that one policy cannot say.
  */
 export function intersect(a: Policy, b: Policy, options: AlgebraOptions = {}): Policy {
@@ -43,7 +43,14 @@ export function intersect(a: Policy, b: Policy, options: AlgebraOptions = {}): P
     );
     sayings.push(onlyOne(found));
   }
-  return { ...head, statements: statementsOf(sayings), defaults: defaultsOf(sayings) };
+  const mains = [a.main, b.main].flatMap((main) => main ?? []);
+  const main = mains.length === 2 ? intersect(mains[0]!, mains[1]!, options) : mains[0];
+  return {
+    ...head,
+    statements: statementsOf(sayings),
+    defaults: defaultsOf(sayings),
+    ...(main !== undefined && { main }),
+  };
 }
 
 /** The calls that something may have to be said about: those that are mentioned. Where the policies were written against

@@ -15,6 +15,7 @@ import type { Action, Call, Policy, Statement, Target } from '../model.ts';
  * - default, unknown, foreign: the strictest of those said; not said where nobody says
  * - kernel: the oldest of those said, since its author knew least. Groups of a policy that was written against a newer one
  *   keep their members: those that the older kernel lacks are named one by one
+ * - main: the sum of those that there are
  * - abis: all that are named, since statements are added up too
  */
 export function merge(policies: readonly Policy[]): Policy {
@@ -22,6 +23,7 @@ export function merge(policies: readonly Policy[]): Policy {
   const kernel = kernels.reduce<string | undefined>((oldest, one) => older(oldest, one), undefined);
   const parts = policies.map((policy) => withOlderKernel(policy, kernel));
   const abis = [...new Set(policies.flatMap((policy) => policy.abis ?? []))];
+  const mains = policies.flatMap((policy) => policy.main ?? []);
   const comments = policies.flatMap((policy) => policy.comments ?? []);
   const closing = policies.flatMap((policy) => policy.closing ?? []);
   return {
@@ -32,6 +34,7 @@ export function merge(policies: readonly Policy[]): Policy {
     ...optional('abis', abis.length > 0 ? (abis as readonly AbiName[]) : undefined),
     statements: parts.flatMap((policy) => policy.statements),
     defaults: parts.flatMap((policy) => policy.defaults),
+    ...optional('main', mains.length > 0 ? merge(mains) : undefined),
     ...optional('comments', comments.length > 0 ? comments : undefined),
     ...optional('closing', closing.length > 0 ? closing : undefined),
   };

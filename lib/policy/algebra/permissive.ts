@@ -14,6 +14,7 @@ export function permissive(policy: Policy): Policy {
     foreign: softened(foreignOf(policy)),
     statements: policy.statements.map(statement),
     defaults: policy.defaults.map(statement),
+    ...(policy.main !== undefined && { main: permissive(policy.main) }),
   };
 }
 

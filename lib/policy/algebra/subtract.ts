@@ -23,6 +23,11 @@ import {
  */
 export function subtract(a: Policy, b: Policy, options: AlgebraOptions = {}): Policy {
   checkAbis(a, b);
+  if (a.main !== undefined || b.main !== undefined) {
+    throw new PolicyError('a policy with a phase of main cannot be subtracted from, or be subtracted', {
+      advice: 'choose one phase of it: --phase exec or --phase main',
+    });
+  }
   const scope = scopeOf([a, b], options);
   const [viewA, viewB] = [viewOf(a, scope), viewOf(b, scope)];
   const refusal: Action = permits(defaultOf(a)) ? { kind: 'kill' } : defaultOf(a);

@@ -10,7 +10,7 @@ import { type Action, type Call, emptyPolicy, type Policy, type Statement } from
 import { readAction } from './actions.ts';
 import { readCalls } from './calls.ts';
 import { describe, Lexer } from './lexer.ts';
-import { errorAt, placeAt, type Source } from './source.ts';
+import { errorAt, placeAt, quoted, type Source } from './source.ts';
 import { type Line, readLine } from './statements.ts';
 
 /** A text that an include names. */
@@ -88,9 +88,11 @@ function parseFile(text: string, reading: Reading): Policy {
   const source: Source = { name: reading.chain.at(-1)!, text };
   const lexer = new Lexer(source);
   const errors: PolicyError[] = [];
-  const lines: Line[] = [];
-  const loose: string[] = [];
-  const said = new Map<string, { answer: string; line: number }>();
+  const whole = newPart();
+  /** The part that is being read: the whole, or a phase in it. */
+  let part = whole;
+  let opened = 0;
+  const mains: Policy[] = [];
   let closing: readonly string[] = [];
   /** Comments that stand above whatever comes next; before the first statement a blank line parts them from it. */
   const above: string[] = [];
@@ -100,22 +102,52 @@ function parseFile(text: string, reading: Reading): Policy {
     const { before } = lexer.takeComments();
     if (start.kind === 'line end') {
       lexer.next();
-      if (before.length === 0 && isHead) move(above, loose);
+      if (before.length === 0 && isHead) move(above, part.loose);
       move(before, above);
       continue;
     }
     move(before, above);
     if (start.kind === 'end') {
-      if (lines.length === 0 && loose.length === 0) move(above, loose);
+      if (part !== whole) {
+        errors.push(
+          errorAt(source, opened, 'this phase is not closed', 'end it with } on a line of its own'),
+        );
+      }
+      if (whole.lines.length === 0 && mains.length === 0 && whole.loose.length === 0)
+        move(above, whole.loose);
       else closing = above;
       break;
     }
     try {
+      if (part === whole && start.kind === 'word' && start.text === 'phase') {
+        openPhase(lexer);
+        opened = start.start;
+        part = newPart();
+        move(above, whole.loose);
+        isHead = true;
+        continue;
+      }
+      if (part !== whole && start.kind === 'symbol' && start.text === '}') {
+        lexer.next();
+        endLine(lexer);
+        if (errors.length === 0) mains.push(closePhase(part, above.splice(0), source, reading));
+        part = whole;
+        isHead = false;
+        continue;
+      }
       const { line, loose: more } = readLine(lexer, above.splice(0));
       isHead &&= line.kind !== 'statement' && line.kind !== 'call default';
-      move(more, loose);
-      checkRepeated(source, start.start, line, said);
-      lines.push(line);
+      if (part !== whole && (line.kind === 'kernel' || line.kind === 'abi')) {
+        throw errorAt(
+          source,
+          start.start,
+          `${line.kind} is the same in all phases`,
+          'say it outside of the phase',
+        );
+      }
+      move(more, part.loose);
+      checkRepeated(source, start.start, line, part.said);
+      part.lines.push(line);
     } catch (error) {
       if (!(error instanceof PolicyError)) throw error;
       errors.push(error);
@@ -124,7 +156,62 @@ function parseFile(text: string, reading: Reading): Policy {
   }
   const [first, ...others] = errors;
   if (first !== undefined) throw withOthers(first, others);
-  const policy = combine(lines, source, reading);
+  const policy = combine(whole.lines, source, reading);
+  const main =
+    mains.length === 0 ? policy.main : merge([...(policy.main === undefined ? [] : [policy.main]), ...mains]);
+  return {
+    ...withComments(policy, whole.loose, closing),
+    ...(main !== undefined && { main }),
+  };
+}
+
+/** What is read of the whole or of one phase. */
+interface Part {
+  readonly lines: Line[];
+  readonly loose: string[];
+  readonly said: Map<string, { answer: string; line: number }>;
+}
+
+const newPart = (): Part => ({ lines: [], loose: [], said: new Map() });
+
+/** `phase main {`, up to the line's end. Raw words: to the lexer an open bracket would continue the line. */
+function openPhase(lexer: Lexer): void {
+  lexer.next();
+  const name = lexer.nextRaw();
+  if (name.text !== 'main') {
+    throw errorAt(
+      lexer.source,
+      name.start,
+      `there is no phase ${quoted(name.text)}`,
+      'the phase is main: phase main {',
+    );
+  }
+  const bracket = lexer.nextRaw();
+  if (bracket.text !== '{') {
+    throw errorAt(lexer.source, bracket.start, 'expected { after the name of the phase', 'phase main {');
+  }
+  endLine(lexer);
+}
+
+function endLine(lexer: Lexer): void {
+  const end = lexer.peek();
+  if (end.kind !== 'line end' && end.kind !== 'end') {
+    throw errorAt(lexer.source, end.start, `expected the end of the line, found ${describe(end)}`);
+  }
+  lexer.next();
+}
+
+function closePhase(part: Part, above: readonly string[], source: Source, reading: Reading): Policy {
+  const { main, ...policy } = combine(part.lines, source, reading);
+  if (main !== undefined) {
+    throw new PolicyError(`${source.name}: a file that is included in a phase has a phase of its own`, {
+      advice: 'include it outside of the phase',
+    });
+  }
+  return withComments(policy, part.loose, above);
+}
+
+function withComments(policy: Policy, loose: readonly string[], closing: readonly string[]): Policy {
   return {
     ...policy,
     ...(loose.length > 0 && { comments: [...loose, ...(policy.comments ?? [])] }),

@@ -14,8 +14,13 @@ export function printPolicy(policy: Policy): string {
     ...printBlocks(policy.defaults, 'default '),
     ...printBlocks(policy.statements, ''),
   ];
+  if (policy.main !== undefined) blocks.push(`phase main {\n${indented(printPolicy(policy.main))}}\n`);
   const closing = (policy.closing ?? []).map(commentLine).join('');
   return [...blocks, closing].filter((block) => block !== '').join('\n');
+}
+
+function indented(text: string): string {
+  return text.replace(/^(?=.)/gm, '  ');
 }
 
 /** One statement as lines, with its comments. */

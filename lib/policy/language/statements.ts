@@ -23,7 +23,7 @@ export type Line =
   | { readonly kind: 'include'; readonly path: string; readonly start: number };
 
 /** Directives: everything that may begin a line and is not an action. */
-export const directiveWords = ['default', 'unknown', 'foreign', 'kernel', 'abi', 'include'] as const;
+export const directiveWords = ['default', 'unknown', 'foreign', 'kernel', 'abi', 'include', 'phase'] as const;
 
 /** One line up to its end, which is taken, with `comments` standing above it. */
 export function readLine(lexer: Lexer, comments: readonly string[]): { line: Line; loose: string[] } {
@@ -76,6 +76,13 @@ function readLineStarting(lexer: Lexer, first: Token): Line {
       }
       return { kind: 'include', path: path.text, start: path.start };
     }
+    case 'phase':
+      throw errorAt(
+        lexer.source,
+        first.start,
+        'a phase cannot stand here',
+        'a file has `phase main {` on a line of its own; beside options there is --main-policy FILE',
+      );
     default:
       throw badBeginning(lexer, first);
   }
