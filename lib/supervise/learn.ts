@@ -241,20 +241,22 @@ function flagsOf(parameter: Parameter, values: readonly bigint[], abi: Abi): rea
   const family = parameter.constants!.family;
   const maskName = familyMask(family);
   const mask = maskName === undefined ? 0n : (constantValue(maskName, abi) ?? 0n);
-  const bits = values.reduce((all, value) => all | (value & ~mask), 0n);
-  const width = BigInt.asUintN(parameter.bits, bits);
-  if (mask === 0n)
-    return [width === 0n ? `${name} == 0` : `${name} & ~(${flagText(family, width, abi)}) == 0`];
-  const numbers = [...new Set(values.map((value) => value & mask))];
+  const seen = values.map((value) => BigInt.asUintN(parameter.bits, value));
+  const bits = seen.reduce((all, value) => all | (value & ~mask), 0n);
+  const numbers = [...new Set(seen.map((value) => value & mask))];
   const parts = numbers.map((value) => `${name} & ${maskName} == ${nameFlags(family, value, abi)}`);
-  const rest = width === 0n ? maskName! : `${maskName}|${bitText(family, width, abi, mask)}`;
   const field =
-    parts.length > MOST_VALUES ? [] : [parts.length === 1 ? parts[0]! : `(${parts.join(' || ')})`];
+    mask === 0n || parts.length > MOST_VALUES
+      ? []
+      : [parts.length === 1 ? parts[0]! : `(${parts.join(' || ')})`];
+  // Flags that nobody has named reach into the sign: then the other bits are said as a number.
+  const others = BigInt.asUintN(parameter.bits, ~(bits | mask));
+  if (bits >> BigInt(parameter.bits - 1) !== 0n)
+    return others === 0n ? field : [...field, `${name} & 0x${others.toString(16)} == 0`];
+  if (mask === 0n)
+    return [bits === 0n ? `${name} == 0` : `${name} & ~(${nameFlags(family, bits, abi)}) == 0`];
+  const rest = bits === 0n ? maskName! : `${maskName}|${bitText(family, bits, abi, mask)}`;
   return [...field, `${name} & ~(${rest}) == 0`];
-}
-
-function flagText(family: string, bits: bigint, abi: Abi): string {
-  return nameFlags(family, bits, abi);
 }
 
 /** Bits alone, without the name that the numeric part's 0 has (O_RDONLY). */
