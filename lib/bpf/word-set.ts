@@ -43,6 +43,9 @@ function narrowOne(one: Conjunction, test: WordTest): Conjunction | undefined {
   const known = one.get(test.mask);
   const both = known === undefined ? test.intervals : intersect(known, test.intervals);
   if (both.length === 0) return undefined;
+  // Of the plain word alone every value in the intervals is a word.
+  if (test.mask === MAX_WORD && one.size === (known === undefined ? 0 : 1))
+    return new Map([[MAX_WORD, both]]);
   const result = new Map(one).set(test.mask, both);
   return isEmpty(result) ? undefined : result;
 }

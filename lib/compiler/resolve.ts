@@ -67,7 +67,7 @@ export function resolve(graph: Graph, policy: Policy, abi: Abi): Numbers {
     }
   };
   let isBeyond = false;
-  for (const nr of Float64Array.from(single.keys()).sort()) {
+  for (const nr of Uint32Array.from(single.keys()).sort()) {
     if (nr > above && !isBeyond) {
       set(above + 1, unknown);
       isBeyond = true;
@@ -82,25 +82,24 @@ export function resolve(graph: Graph, policy: Policy, abi: Abi): Numbers {
 /** What is said of each number, gathered in one pass over the policy. */
 function collect(policy: Policy, abi: Abi): Map<number, Rules> {
   const rules = new Map<number, Rules>();
-  const at = (nr: number): Rules => {
-    let found = rules.get(nr);
-    if (found === undefined) {
-      found = { list: [] };
-      rules.set(nr, found);
-    }
-    return found;
-  };
   for (const { action, calls } of policy.statements) {
     for (const call of calls) {
       for (const nr of numbersOf(call, abi, policy.kernel)) {
-        at(nr).list.push({ action, when: call.when });
+        const rule = { action, when: call.when };
+        const found = rules.get(nr);
+        if (found === undefined) rules.set(nr, { list: [rule] });
+        else found.list.push(rule);
       }
     }
   }
   for (const { action, calls } of policy.defaults) {
     for (const call of calls) {
       for (const nr of numbersOf(call, abi, policy.kernel)) {
-        const found = at(nr);
+        let found = rules.get(nr);
+        if (found === undefined) {
+          found = { list: [] };
+          rules.set(nr, found);
+        }
         found.fallback = found.fallback === undefined ? action : stricter(found.fallback, action);
       }
     }

@@ -61,13 +61,14 @@ function rangesOf(
   }
   for (const nr of gated) single(nr);
   const ranges: { low: number; high: number; meaning: SpecifiedMeaning }[] = [];
-  const lows = Float64Array.from(edges).sort();
+  const plain = abiOfData({ arch, nr: 0 });
+  const lows = Uint32Array.from(edges).sort();
   for (let index = 0; index < lows.length; index++) {
     const low = lows[index]!;
     const high = Math.min(lows[index + 1] ?? 2 ** 32, 2 ** 32) - 1;
     // An edge that is there twice, or that no number reaches.
     if (high < low) continue;
-    const abi = abiOfData({ arch, nr: low });
+    const abi = low < X32_BIT ? plain : abiOfData({ arch, nr: low });
     const meaning: SpecifiedMeaning =
       abi === undefined || !served.includes(abi)
         ? { rules: [], otherwise: foreign }

@@ -37,8 +37,8 @@ export function syscallNames(abi?: Abi): readonly string[] {
 }
 
 /** All numbers of an ABI as they stand in seccomp_data.nr, ascending. */
-export function syscallNumbersOf(abi: Abi): Float64Array {
-  return Float64Array.from(columnOf(abi).names.keys(), (number) => number + abi.numberBase).sort();
+export function syscallNumbersOf(abi: Abi): Uint32Array {
+  return Uint32Array.from(columnOf(abi).names.keys(), (number) => number + abi.numberBase).sort();
 }
 
 /** Whether any ABI has a call of this name. */

@@ -51,7 +51,8 @@ export function decideData(policy: Policy, served: readonly Abi[], data: Seccomp
  * skip one) and stays with x86_64. */
 export function abiOfData(data: Pick<SeccompData, 'arch' | 'nr'>): Abi | undefined {
   if (data.arch === abis.x32.auditArch && data.nr >= X32_BIT && data.nr !== 0xffffffff) return abis.x32;
-  return everyAbi.find((abi) => abi.auditArch === data.arch && abi !== abis.x32);
+  for (const abi of everyAbi) if (abi.auditArch === data.arch && abi !== abis.x32) return abi;
+  return undefined;
 }
 
 const everyAbi = Object.values(abis);

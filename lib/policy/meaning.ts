@@ -42,9 +42,10 @@ export interface Meaning {
 export function meaningOf(policy: Policy, abi: Abi, nr: number): Meaning {
   const index = indexOf(policy);
   const name = syscallName(abi, nr);
+  const entries = entriesFor(index, name, nr - abi.numberBase, policy.kernel);
   const rules: Rule[] = [];
   let own: Action | undefined;
-  for (const { statement, call, isDefault } of entriesFor(index, name, nr - abi.numberBase, policy.kernel)) {
+  for (const { statement, call, isDefault } of entries) {
     const { action } = statement;
     if (isDefault) own = own === undefined ? action : stricter(own, action);
     else rules.push(call.when === undefined ? { action, statement } : { action, statement, when: call.when });
