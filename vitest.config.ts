@@ -3,7 +3,13 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: ['test/fuzz/**', 'test/kernel/*-faults.test.ts', 'test/containers/**', 'test/conformance/**'],
+    exclude: [
+      'test/fuzz/**',
+      'test/kernel/*-faults.test.ts',
+      'test/aarch64/**',
+      'test/containers/**',
+      'test/conformance/**',
+    ],
     testTimeout: 30_000,
     // Kernel tests start real programs; two workers are what a small CI machine has.
     pool: 'forks',
