@@ -1,6 +1,11 @@
 // The public API: policies as values, what they mean, the proved filters for them, and the launch. Everything here also
 // stands behind the command line. Errors are of the one family in errors.ts.
 
+export type { Subject } from './asking/decisions.ts';
+export { type Change, type Difference, difference, lostFrom } from './asking/difference.ts';
+export { type Finding, lint, lintRules } from './asking/lint/lint.ts';
+export { filtersOfProcess } from './asking/process.ts';
+export { type Recovered, recover } from './asking/recover.ts';
 export { disassemble } from './bpf/disassemble.ts';
 export { encode, type Instruction, type Program } from './bpf/instruction.ts';
 export { interpret, interpretAll, isConstantAllow } from './bpf/interpret.ts';
