@@ -19,6 +19,9 @@ export type Subject =
   /** Filters as they are installed, the oldest first; none: everything is allowed. */
   | { readonly kind: 'programs'; readonly name: string; readonly programs: readonly Program[] };
 
+/** Whether a program's start is meant or what holds from its main on: a policy may narrow itself there. */
+export type Phase = 'exec' | 'main';
+
 const ALLOW = 0x7fff0000;
 
 /** SECCOMP_RET_ values that do the same are the same: data that the kernel does not look at is left out, an errno is at
@@ -49,12 +52,22 @@ export function abisFor(subjects: readonly Subject[], native: AbiName): readonly
 /** What a subject decides about each number of one ABI, over all 2³² numbers; those that belong to another ABI (x32 and
  * x86_64 share an architecture) come as the ABI's own section says, see `sectionOf`. `served`: the ABIs that a policy without an abi line
  * serves. Throws PolicyError where a program cannot be followed. */
-export function decisionsOf(graph: Graph, subject: Subject, abi: Abi, served: readonly AbiName[]): Numbers {
+export function decisionsOf(
+  graph: Graph,
+  subject: Subject,
+  abi: Abi,
+  served: readonly AbiName[],
+  phase: Phase = 'exec',
+): Numbers {
   if (subject.kind === 'policy') {
     const { policy } = subject;
     const native = abis[(policy.abis ?? served)[0]!];
-    if ((policy.abis ?? served).includes(abi.name)) return resolve(graph, policy, abi);
-    return { starts: [0], nodes: [graph.leaf(returnValue(foreignOf(policy), native))] };
+    if (!(policy.abis ?? served).includes(abi.name)) {
+      return { starts: [0], nodes: [graph.leaf(returnValue(foreignOf(policy), native))] };
+    }
+    const whole = resolve(graph, policy, abi);
+    if (phase === 'exec' || policy.main === undefined) return whole;
+    return joinNumbers(whole, resolve(graph, policy.main, abi), (a, b) => graph.zip(a, b, strictest));
   }
   const { programs } = subject;
   return guarded(subject.name, () =>

@@ -5,12 +5,14 @@ import { Graph, type Node } from '../compiler/graph.ts';
 import { type Abi, type AbiName, abis } from '../linux/abi.ts';
 import { errnoName } from '../linux/errno.ts';
 import { newestNumber, syscallName } from '../linux/syscalls.ts';
-import { actionOfReturn, permits } from '../policy/action.ts';
+import { actionOfReturn, actionText, permits } from '../policy/action.ts';
+import { printCondition } from '../policy/language/print.ts';
 import type { Action, Condition } from '../policy/model.ts';
 import {
   abisFor,
   decisionsOf,
   joinNumbers,
+  type Phase,
   plainNumbers,
   plainValue,
   rangesOf,
@@ -40,6 +42,8 @@ export interface Change {
   readonly to: Action;
   /** Absent: whatever the arguments are. */
   readonly when?: Condition;
+  /** Only from main on, where a policy narrows itself there. */
+  readonly phase?: 'main';
 }
 
 export interface Difference {
@@ -59,12 +63,23 @@ export interface DifferenceOptions {
 export function difference(a: Subject, b: Subject, options: DifferenceOptions): Difference {
   const graph = new Graph();
   const looked = options.abis?.map((name) => abis[name]) ?? abisFor([a, b], options.native);
-  const changes = looked.flatMap((abi) => changesFor(graph, a, b, abi, options.native));
+  const changesIn = (phase: Phase) =>
+    looked.flatMap((abi) => changesFor(graph, a, b, abi, options.native, phase));
+  const first = changesIn('exec');
+  const hasMain = [a, b].some((one) => one.kind === 'policy' && one.policy.main !== undefined);
+  const known = new Set(hasMain ? first.map(keyOf) : []);
+  const later = hasMain ? changesIn('main').filter((one) => !known.has(keyOf(one))) : [];
+  const changes = [...first, ...later.map((one): Change => ({ ...one, phase: 'main' }))];
   const native = abis[options.native];
   if (options.abis !== undefined) return { changes };
   const [from, to] = [a, b].map((one) => restOf(graph, one, looked, native));
   if (from === undefined || to === undefined || plainValue(from) === plainValue(to)) return { changes };
   return { changes, elsewhere: { from: actionFor(from, native), to: actionFor(to, native) } };
+}
+
+function keyOf({ calls, from, to, when }: Change): string {
+  const condition = when === undefined ? '' : printCondition(when);
+  return [calls.abi, calls.low, calls.high, actionText(from), actionText(to), condition].join(' ');
 }
 
 /** Whether everything that `a` permits `b` permits as well: the changes that take something away; none if so. */
@@ -77,8 +92,17 @@ export function lostFrom(a: Subject, b: Subject, options: DifferenceOptions): Di
   };
 }
 
-function changesFor(graph: Graph, a: Subject, b: Subject, abi: Abi, native: AbiName): readonly Change[] {
-  const [left, right] = [a, b].map((one) => plainNumbers(graph, decisionsOf(graph, one, abi, [native])));
+function changesFor(
+  graph: Graph,
+  a: Subject,
+  b: Subject,
+  abi: Abi,
+  native: AbiName,
+  phase: Phase,
+): readonly Change[] {
+  const [left, right] = [a, b].map((one) =>
+    plainNumbers(graph, decisionsOf(graph, one, abi, [native], phase)),
+  );
   // A pair of answers as a leaf of its own; the same answer twice is leaf 0.
   const answers: (readonly [from: number, to: number])[] = [[0, 0]];
   const index = new Map<string, number>();

@@ -22,6 +22,7 @@ export function changesAsJson({ changes, elsewhere }: Difference) {
       to: actionText(change.to),
       ...(change.when === undefined ? {} : { when: printCondition(change.when) }),
       permission: kindOf(change),
+      ...(change.phase === undefined ? {} : { phase: change.phase }),
     })),
     ...(elsewhere === undefined
       ? {}
@@ -59,7 +60,8 @@ function sectionLines(changes: readonly Change[], native: AbiName): string[] {
   const groups = new Map<string, Change[]>();
   for (const change of changes) {
     const where = change.calls.abi === native ? '' : `, through ${change.calls.abi}`;
-    const key = `${actionText(change.from)} → ${actionText(change.to)}${where}`;
+    const phase = change.phase === undefined ? '' : ', from main on';
+    const key = `${actionText(change.from)} → ${actionText(change.to)}${where}${phase}`;
     const group = groups.get(key);
     if (group === undefined) groups.set(key, [change]);
     else group.push(change);

@@ -162,3 +162,19 @@ test('what is lost from one to the other', () => {
     'socket',
   ]);
 });
+
+test('what a policy narrows from main on', () => {
+  const plain = of('default kill\nallow read, write, open');
+  const narrowed = of(
+    'default kill\nallow read, write, open\nphase main {\n  default kill\n  allow read, write(fd == 1)\n}',
+  );
+  const said = difference(plain, narrowed, native).changes.map(({ calls, to, when, phase }) => [
+    ...[calls.name, actionText(to), when && printCondition(when), phase],
+  ]);
+  expect(said).toEqual([
+    ['write', 'kill', 'fd != 1', 'main'],
+    ['open', 'kill', undefined, 'main'],
+  ]);
+  expect(lostFrom(narrowed, plain, native)).toEqual({ changes: [] });
+  expect(difference(narrowed, narrowed, native)).toEqual({ changes: [] });
+});
