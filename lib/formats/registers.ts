@@ -101,8 +101,10 @@ function formOf(call: string, index: number): Form | undefined {
   if (found.length > 0 && found.every((one) => one !== undefined)) {
     const [first] = found;
     const shared = found.every((one) => one.names[0] === first!.names[0]) ? first!.names[0] : undefined;
+    // argN is always register N, also in prctl, whose register 1 the manual calls arg2.
+    const isPosition = shared !== undefined && /^arg\d$/.test(shared);
     form = {
-      ...(shared === undefined ? {} : { name: shared }),
+      ...(shared === undefined || isPosition ? {} : { name: shared }),
       bits: Math.max(...found.map((one) => one.bits)),
       signed: found.some((one) => one.signed),
       pointer: found.some((one) => one.pointer),

@@ -21,19 +21,15 @@ import type { Call, Policy } from '../../lib/policy/model.ts';
 import { answer, text } from '../formats/meaning.ts';
 import { randomFrom } from '../support/random.ts';
 import { randomCalls } from '../support/random-call.ts';
+import { missing } from './tools.ts';
 
-const has = (tool: string) => spawnSync('sh', ['-c', `command -v ${tool}`]).status === 0;
-const missing = [
-  ...(process.getuid?.() === 0 ? [] : ['root']),
-  ...['runc', 'gcc'].filter((tool) => !has(tool)).map((tool) => `${tool} (Debian package ${tool})`),
-];
-if (missing.length > 0) console.warn(`not tried: runc's live filter; it needs ${missing.join(', ')}`);
+const lacking = missing("runc's live filter", ['runc (runc)', 'gcc (gcc)'], true);
 
 const folder = mkdtempSync(join(tmpdir(), 'sandbox-run-runc-'));
 const support = join(import.meta.dirname, '..', 'support');
 
 beforeAll(() => {
-  if (missing.length > 0) return;
+  if (lacking !== undefined) return;
   mkdirSync(join(folder, 'rootfs', 'proc'), { recursive: true });
   const idle = join(folder, 'idle.c');
   writeFileSync(idle, '#include <unistd.h>\nint main(void) { for (;;) pause(); }\n');
@@ -154,7 +150,7 @@ function everyNumber(policy: Policy): readonly SeccompData[] {
   );
 }
 
-describe.skipIf(missing.length > 0)("runc's live filter", () => {
+describe.skipIf(lacking !== undefined)("runc's live filter", () => {
   const profile = readFileSync(join(import.meta.dirname, '..', 'formats', 'files', 'docker.json'), 'utf8');
   const options = { file: 'seccomp.json', abi: abis.x86_64, kernel: '6.1', exact: true, as: 'runc' } as const;
 

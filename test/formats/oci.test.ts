@@ -128,3 +128,9 @@ test('what it cannot say is told', () => {
     expect.arrayContaining(['errno EPERM ', 'unknown errn']),
   );
 });
+
+test('an argument that the manual calls arg2 is register 1', () => {
+  const { policy } = read(object(rule('prctl', 'ALLOW', `, "args": [${arg(1, 'EQ', '7')}]`)));
+  expect(ask(policy, nr('prctl'), [0n, 7n, 0n])).toBe('allow');
+  expect(ask(policy, nr('prctl'), [0n, 0n, 7n])).toBe('errno 1');
+});
