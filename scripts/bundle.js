@@ -1,39 +1,87 @@
 // How the run path becomes one file, dist/start.cjs, and what lies beside it: shared by the build and by tests that start the
 // command from the sources as they are.
 //
-// The kernel's tables (lib/linux/data) are most of the text, and a start needs one or two of them. So each becomes a file of its
+// The other formats' code is as long as all the rest, and is a bundle of its own, dist/formats.cjs, for files that need it. The
+// kernel's tables (lib/linux/data) are most of the text, and a start needs one or two of them. So each becomes a file of its
 // own, dist/tables/NAME.txt, which is read when the table is first looked into. V8's code for the bundle is kept, too.
 
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { argv, env, execPath } from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { build, transform } from 'esbuild';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const lib = join(root, 'lib');
 
-/** Writes the bundle for bin/sandbox-run.cjs, and its tables beside it. @param {string} outfile @returns {Promise<void>} */
+/** Writes the bundle for bin/sandbox-run.cjs, and what it loads on demand beside it. @param {string} outfile @returns {Promise<void>} */
 export async function bundleCommand(outfile) {
+  const folder = dirname(outfile);
   await build({
-    entryPoints: [join(root, 'lib', 'cli', 'start.ts')],
+    ...common,
+    entryPoints: [join(lib, 'cli', 'start.ts')],
     outfile,
-    bundle: true,
-    format: 'cjs',
-    platform: 'node',
-    target: 'node20',
-    charset: 'ascii',
-    minifySyntax: true,
-    minifyWhitespace: true,
     // bin/sandbox-run.cjs compiles the file as one function expression, as Node itself would after reading it.
     banner: { js: '(function (module, require, __filename) {' },
     footer: { js: '})' },
-    // Only the ES module form asks for it (lib/native.ts, lib/cli/log.ts).
-    define: { 'import.meta.url': '""' },
-    logLevel: 'warning',
-    plugins: [tablesBeside(dirname(outfile))],
+    plugins: [tablesBeside(folder), formatsBeside],
+  });
+  await build({
+    ...common,
+    entryPoints: [join(lib, 'formats', 'index.ts')],
+    outfile: join(folder, 'formats.cjs'),
+    banner: { js: 'module.exports = (shared) => { const module = {};' },
+    footer: { js: 'return module.exports; };' },
+    plugins: [tablesBeside(folder), fromStart],
   });
 }
+
+const common = {
+  bundle: true,
+  format: /** @type {const} */ ('cjs'),
+  platform: /** @type {const} */ ('node'),
+  target: 'node20',
+  charset: /** @type {const} */ ('ascii'),
+  minifySyntax: true,
+  minifyWhitespace: true,
+  // Only the ES module form asks for it (lib/native.ts, lib/cli/log.ts).
+  define: { 'import.meta.url': '""' },
+  logLevel: /** @type {const} */ ('warning'),
+};
+
+/** Modules that both bundles must have in common: what they hold is known by its identity. */
+const SHARED = ['errors.ts', join('linux', 'abi.ts')];
+
+/** In the start: the formats are the other bundle, which gets the shared modules. @type {import('esbuild').Plugin} */
+const formatsBeside = {
+  name: 'formats',
+  setup({ onLoad, onResolve }) {
+    onResolve({ filter: /\/formats\/index\.ts$/ }, ({ kind }) =>
+      kind === 'dynamic-import' ? { path: 'formats', namespace: 'beside' } : undefined,
+    );
+    onLoad({ filter: /./, namespace: 'beside' }, () => {
+      const shared = SHARED.map((name) => `'${name}': require('./${name}')`).join(', ');
+      const load = `require(require('node:path').join(__filename, '../formats.cjs'))`;
+      return { loader: 'js', resolveDir: lib, contents: `module.exports = ${load}({ ${shared} });` };
+    });
+  },
+};
+
+/** In the formats: the shared modules come from the start. @type {import('esbuild').Plugin} */
+const fromStart = {
+  name: 'shared',
+  setup({ onLoad, onResolve }) {
+    onResolve({ filter: /\/(errors|abi)\.ts$/ }, ({ path, resolveDir }) => {
+      const name = relative(lib, join(resolveDir, path));
+      return SHARED.includes(name) ? { path: name, namespace: 'shared' } : undefined;
+    });
+    onLoad({ filter: /./, namespace: 'shared' }, ({ path }) => ({
+      loader: 'js',
+      contents: `module.exports = shared['${path}'];`,
+    }));
+  },
+};
 
 /** V8's code for a bundle in the same package, made after a first run so that the functions of a run are in it.
  * @param {string} command bin/sandbox-run.cjs @param {string} cache the file to write @returns {void} */

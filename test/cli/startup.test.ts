@@ -27,6 +27,7 @@ describe('what is loaded', () => {
   for (const name of ['main', 'explained', 'learned']) {
     poison(join('dist', 'lib', 'cli', `${name}.js`), `throw new Error('loaded ${name}');\n`);
   }
+  poison(join('dist', 'formats.cjs'), "throw new Error('loaded formats');\n");
   for (const name of ['yargs', 'pino', 'yaml', 'lossless-json', 'iced-x86']) {
     poison(join('node_modules', name, 'package.json'), `{ "name": "${name}", "main": "index.js" }\n`);
     poison(join('node_modules', name, 'index.js'), `throw new Error('loaded ${name}');\n`);
@@ -67,6 +68,8 @@ describe('what is loaded', () => {
   test('what needs them gets them', () => {
     expect(run('--help').stderr).toContain('loaded main');
     expect(run('check', '--deny', 'ptrace', 'read').stderr).toContain('loaded main');
+    const profile = file('{ "defaultAction": "SCMP_ACT_ALLOW", "syscalls": [] }\n', 'profile.json');
+    expect(run('--policy', profile, 'true').stderr).toContain('loaded formats');
     expect(run('--log-level', 'debug', '--deny', 'ptrace', 'true').stderr).toContain('loaded pino');
   });
 
