@@ -3,6 +3,7 @@
 import type { Section } from '../section.ts';
 import { filters } from './filters.ts';
 import { kernel } from './kernel.ts';
+import { recording } from './recording.ts';
 import { startup } from './startup.ts';
 
-export const sections: readonly Section[] = [filters, kernel, startup];
+export const sections: readonly Section[] = [filters, kernel, startup, recording];
