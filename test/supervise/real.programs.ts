@@ -2,7 +2,7 @@
 // that call), take its suggestion (it runs again). `npm run test:programs`; what each needs is named with its Debian package.
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -173,6 +173,8 @@ interface Ending {
 }
 
 async function run(one: Case, words: readonly string[], folder: string, user: User): Promise<Ending> {
+  // What an interrupted server leaves behind keeps the next one from starting.
+  rmSync(join(folder, 'socket'), { force: true });
   const child: ChildProcess = spawn(words[0]!, words.slice(1), {
     cwd: '/',
     env: { PATH: '/usr/sbin:/usr/bin:/bin' },
