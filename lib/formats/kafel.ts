@@ -62,7 +62,6 @@ interface Reading {
   readonly policies: Map<string, readonly Rule[]>;
   readonly top: Rule[];
   readonly head: { default?: Action };
-  readonly warnings: Set<string>;
   readonly chain: readonly string[];
 }
 
@@ -75,7 +74,6 @@ function read(text: string, options: ReadOptions): ReadResult {
     policies: new Map(),
     top: [],
     head: {},
-    warnings: new Set(),
     chain: [options.file],
   };
   readProgram(fromNsjail(text), reading);
@@ -98,7 +96,7 @@ function read(text: string, options: ReadOptions): ReadResult {
     statements: list.statements,
     defaults: [],
   };
-  return { policy, warnings: [...reading.warnings] };
+  return { policy, warnings: [] };
 }
 
 /** The strings of an nsjail configuration, each on the lines where it stood, so that places stay right. */
@@ -229,8 +227,7 @@ function readAction(scanner: Scanner, reading: Reading): Action {
   }
   if (token.text === 'TRACE')
     return number === 0n ? { kind: 'trace' } : { kind: 'trace', data: Number(number) };
-  if (number !== 0n) reading.warnings.add(`the numbers of TRAP are left out: a signal handler would see 0`);
-  return { kind: 'trap' };
+  return number === 0n ? { kind: 'trap' } : { kind: 'trap', data: Number(number) };
 }
 
 /** The kernel's inner names of calls, where they are not the ones that the tables of numbers have. */
@@ -515,7 +512,7 @@ function numberOf(token: Token, reading: Reading): bigint | undefined {
 
 function write(policy: Policy, { abis: served, name }: WriteOptions): WriteResult {
   const [native] = served;
-  const plan = planFor(policy, [native], { foreign: KILL });
+  const plan = planFor(policy, [native], { foreign: KILL, trapData: true });
   const lost: Loss[] = [...plan.lost];
   const blocks: string[] = [];
   const conditional = new Map<string, string[]>();
@@ -568,7 +565,7 @@ function actionWord(action: Action, abi: Abi, lost: Loss[]): string {
     case 'trace':
       return `TRACE(${action.data ?? 0})`;
     case 'trap':
-      return 'TRAP(0)';
+      return `TRAP(${action.data ?? 0})`;
     default: {
       const found = Object.entries(plainActions).find(([, one]) => one.kind === action.kind)?.[0];
       if (found === undefined)

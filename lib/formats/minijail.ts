@@ -332,17 +332,40 @@ function readAction(scanner: Scanner, reading: Reading): Action {
 function readExpression(scanner: Scanner, reading: Reading, name: string | undefined): Truth {
   const any: Truth[] = [];
   do {
-    const all: Truth[] = [];
+    const all: Atom[] = [];
     do all.push(readAtom(scanner, reading, name));
     while (scanner.take('&&'));
-    any.push(and(...all));
+    any.push(joined(all, name, reading.options.exact === true));
   } while (scanner.take('||'));
   return anyOf(any);
 }
 
+/** A comparison, or bits that are all set or all clear. */
+type Atom = Truth | { readonly index: number; readonly set: bigint; readonly clear: bigint };
+
+/** All of them. Bits of one register come together as one masked comparison, which is what they were before somebody had
+ * to write them one by one. */
+function joined(atoms: readonly Atom[], name: string | undefined, exact: boolean): Truth {
+  const parts: Truth[] = [];
+  const bits = new Map<number, { set: bigint; clear: bigint }>();
+  for (const atom of atoms) {
+    if (typeof atom === 'boolean' || 'kind' in atom) {
+      parts.push(atom);
+      continue;
+    }
+    const own = bits.get(atom.index) ?? { set: 0n, clear: 0n };
+    bits.set(atom.index, { set: own.set | atom.set, clear: own.clear | atom.clear });
+  }
+  for (const [index, { set, clear }] of bits) {
+    if ((set & clear) !== 0n) return false;
+    parts.push(registerCondition(name, { index, op: '==', mask: set | clear, value: set }, exact));
+  }
+  return and(...parts);
+}
+
 const comparisons: readonly string[] = ['==', '!=', '<', '<=', '>', '>='];
 
-function readAtom(scanner: Scanner, reading: Reading, name: string | undefined): Truth {
+function readAtom(scanner: Scanner, reading: Reading, name: string | undefined): Atom {
   const argument = scanner.expectKind('argument', 'an argument such as arg0');
   const index = Number(argument.text.slice(3));
   if (!(index <= 5))
@@ -351,8 +374,11 @@ function readAtom(scanner: Scanner, reading: Reading, name: string | undefined):
   const { number, written } = readValue(scanner, reading.options.abi, 0);
   const exact = reading.options.exact === true;
   const value = BigInt.asUintN(64, number);
-  if (op.text === '&') return bitsCondition(name, index, value, true, exact);
-  if (op.text === 'in') return bitsCondition(name, index, BigInt.asUintN(64, ~value), false, exact);
+  if (op.text === '&') {
+    const isOneBit = value !== 0n && (value & (value - 1n)) === 0n;
+    return isOneBit ? { index, set: value, clear: 0n } : bitsCondition(name, index, value, true, exact);
+  }
+  if (op.text === 'in') return { index, set: 0n, clear: BigInt.asUintN(64, ~value) };
   if (!comparisons.includes(op.text))
     throw scanner.error(op, `expected ==, !=, <, <=, >, >=, & or in, found ${describe(op)}`);
   return registerCondition(name, { index, op: op.text as Comparison, value, ...written }, exact);

@@ -44,6 +44,8 @@ export interface PlanOptions {
   readonly foreign?: Action;
   /** What it does with numbers that it has no name for; absent: its default. */
   readonly unknown?: Action;
+  /** Whether it hands a number to a signal handler (trap 5). */
+  readonly trapData?: boolean;
 }
 
 /** The plan for the first ABI. Where others answer differently, that is lost. */
@@ -60,6 +62,17 @@ export function planFor(policy: Policy, abis: readonly [Abi, ...Abi[]], options:
   }
   for (const abi of others) planOther(policy, abi, known, calls, lost);
   loseRest(policy, native, options, lost);
+  lost.push(...lostMain(policy));
+  const answers = [
+    fallback,
+    ...calls.flatMap((call) => [call.otherwise, ...call.rules.map((rule) => rule.action)]),
+  ];
+  if (
+    options.trapData !== true &&
+    answers.some((action) => action.kind === 'trap' && (action.data ?? 0) !== 0)
+  ) {
+    lost.push({ what: 'the number that trap hands to the signal handler is lost', restricts: false });
+  }
   return { default: fallback, calls, lost };
 }
 
@@ -177,6 +190,12 @@ function joined(rules: readonly PlannedRule[]): readonly PlannedRule[] {
 /** Of two actions the one that permits less; used where exactness is given up. */
 function stricterOf(a: Action, b: Action): Action {
   return permits(b) && !permits(a) ? a : b;
+}
+
+/** What holds from main on is a second filter, which no other format has. */
+export function lostMain(policy: Policy): readonly Loss[] {
+  if (policy.main === undefined) return [];
+  return [{ what: 'what the policy refuses from main on is not refused', restricts: true }];
 }
 
 /** Numbers without names, calls that nobody knows, other ABIs: what names cannot say. */

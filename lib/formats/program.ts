@@ -5,6 +5,7 @@ import { compile, encodeAll } from '../compiler/compile.ts';
 import { CompileError } from '../errors.ts';
 import type { Policy } from '../policy/model.ts';
 import type { Format, WriteOptions } from './format.ts';
+import { lostMain } from './plan.ts';
 import { isRaw, readRaw } from './raw.ts';
 
 export const bpf: Format = {
@@ -19,7 +20,7 @@ export const bpf: Format = {
         advice: 'use --to c-header, and install its filters one after the other',
       });
     }
-    return { text: only, lost: [] };
+    return { text: only, lost: lostMain(policy) };
   },
 };
 
@@ -38,7 +39,7 @@ export const cHeader: Format = {
     const head = `/* Install each with seccomp(2) SECCOMP_SET_MODE_FILTER, in this order, after PR_SET_NO_NEW_PRIVS. */\n`;
     return {
       text: `#ifndef ${guard}\n#define ${guard}\n\n#include <linux/filter.h>\n\n${head}${arrays.join('\n')}\n#endif\n`,
-      lost: [],
+      lost: lostMain(policy),
     };
   },
 };
