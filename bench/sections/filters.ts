@@ -93,7 +93,8 @@ function timed(policy: Policy) {
     prove(programs, specify(own, [abi], []));
     return { programs, all: now() - start, proof: now() - middle };
   };
-  const runs = Array.from({ length: 31 }, again).slice(10);
+  // V8 needs some hundred rounds until it has compiled all of it.
+  const runs = Array.from({ length: 400 }, again).slice(300);
   return {
     programs: runs[0]!.programs,
     warm: median(runs.map((one) => one.all)),
