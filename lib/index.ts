@@ -19,6 +19,8 @@ export {
   SandboxError,
   UsageError,
 } from './errors.ts';
+export type { Format, Loss, ReadOptions, ReadResult, WriteOptions, WriteResult } from './formats/format.ts';
+export { detectFormat, formatNamed, formats, readAs, writeAs } from './formats/index.ts';
 export { filtersFor } from './launch/filters.ts';
 export { type InPlaceLaunch, launchInPlace } from './launch/in-place.ts';
 export { type Abi, type AbiName, abiNames, abis } from './linux/abi.ts';
