@@ -119,6 +119,9 @@ export interface FiltersFailure extends Error {
 export interface Addon {
   /** Whether it knows `later`; an addon that was built before would leave those filters out. */
   readonly beginsLater?: true;
+  /** Open flags of a descriptor of this process, with O_CLOEXEC (F_GETFL and F_GETFD, fcntl(2)); -1 if it is not open. An addon
+   * that was built before has none. */
+  descriptorFlags?(fd: number): number;
   /** The filters of a thread as raw sock_filter arrays, the newest first; none where it has none. Stops the thread for a
    * moment. Throws FiltersFailure, and TypeError for a wrong argument. */
   filters(tid: number): readonly Uint8Array[];

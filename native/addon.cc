@@ -1,6 +1,7 @@
 // Face 1: Node. Checks arguments, copies buffers into plain memory for the core, and turns its failures into
 // JavaScript errors. What a launch is stands in core/launch.h; the types of this boundary in lib/native.ts.
 
+#include <fcntl.h>
 #include <napi.h>
 
 #include <cerrno>
@@ -297,10 +298,25 @@ Napi::Value launch(const Napi::CallbackInfo &info) {
   return env.Undefined();
 }
 
+/// The flags that the descriptor was opened with, and O_CLOEXEC where exec closes it; -1 where it is not open.
+Napi::Value descriptorFlags(const Napi::CallbackInfo &info) {
+  Napi::Env env = info.Env();
+  if (info.Length() != 1 || !info[0].IsNumber()) {
+    wrong(env, "descriptorFlags takes a number");
+    return env.Undefined();
+  }
+  const int fd = info[0].As<Napi::Number>().Int32Value();
+  const int open = fcntl(fd, F_GETFL);
+  const int own = fcntl(fd, F_GETFD);
+  if (open < 0 || own < 0) return Napi::Number::New(env, -1);
+  return Napi::Number::New(env, (own & FD_CLOEXEC) != 0 ? open | O_CLOEXEC : open);
+}
+
 Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   // For a caller that is newer than the addon it finds: an unknown member would be ignored, and a filter left out.
   exports.Set("beginsLater", Napi::Boolean::New(env, true));
   exports.Set("launch", Napi::Function::New<launch>(env, "launch"));
+  exports.Set("descriptorFlags", Napi::Function::New<descriptorFlags>(env, "descriptorFlags"));
   addWatching(env, exports);
   exports.Set("filters", Napi::Function::New<inspectFilters>(env, "filters"));
   return exports;

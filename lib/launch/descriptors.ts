@@ -40,9 +40,10 @@ const EVENT_POLL = 'anon_inode:[eventpoll]';
 const EVENT_DESCRIPTOR = 'anon_inode:[eventfd]';
 const ownKinds: ReadonlySet<string> = new Set([EVENT_POLL, EVENT_DESCRIPTOR, 'anon_inode:[io_uring]']);
 
-/** Numbers of all descriptors to hand on, 0 to 2 included, ascending. Without /proc: those three. */
-export function descriptorsToHandOn(): readonly number[] {
-  const here = readDescriptors('self');
+/** Numbers of all descriptors to hand on, 0 to 2 included, ascending. Without /proc: those three. `flagsOf`: the flags of one
+ * of this process's own, -1 if it is not open; asking the kernel itself is faster than reading a file of /proc for each. */
+export function descriptorsToHandOn(flagsOf?: (fd: number) => number): readonly number[] {
+  const here = readDescriptors('self', flagsOf);
   return here === undefined ? [0, 1, 2] : inherited(here, () => readDescriptors(String(process.ppid)) ?? []);
 }
 
@@ -134,7 +135,10 @@ function isPipe(one: Descriptor): boolean {
 }
 
 /** All open descriptors of a process, ascending; undefined where /proc does not show them. */
-function readDescriptors(process: string): readonly Descriptor[] | undefined {
+function readDescriptors(
+  process: string,
+  flagsOf: (fd: number) => number = (fd) => readFlags(`/proc/${process}/fdinfo/${fd}`),
+): readonly Descriptor[] | undefined {
   let names: string[];
   try {
     names = readdirSync(`/proc/${process}/fd`);
@@ -146,7 +150,8 @@ function readDescriptors(process: string): readonly Descriptor[] | undefined {
     try {
       const target = readlinkSync(`/proc/${process}/fd/${fd}`);
       const matters = ownKinds.has(target) || target.startsWith('pipe:');
-      found.push({ fd, target, flags: matters ? readFlags(`/proc/${process}/fdinfo/${fd}`) : 0 });
+      const flags = matters ? flagsOf(fd) : 0;
+      if (flags >= 0) found.push({ fd, target, flags });
     } catch {
       // Closed since the folder was read: the one it was read through.
     }

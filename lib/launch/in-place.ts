@@ -85,7 +85,7 @@ export function prepareLaunch(launch: InPlaceLaunch): PreparedLaunch {
       path,
       argv: [name, ...rest],
       prefix: Buffer.concat([Buffer.from(`${launch.name ?? 'sandbox-run'}: `), path, Buffer.from(': ')]),
-      descriptors: Int32Array.from(descriptorsToHandOn()),
+      descriptors: Int32Array.from(descriptorsToHandOn(addon.descriptorFlags)),
       openFiles: openFilesBefore(),
       ...(launch.helper === undefined ? {} : { helper: nativeHelper(launch.helper) }),
       ...(launch.later === undefined ? {} : { later: nativeLater(launch.later, path) }),

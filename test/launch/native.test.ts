@@ -1,6 +1,6 @@
 // The native boundary: where the addon is looked for, and that nothing but a whole and sensible request gets through it.
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -117,5 +117,31 @@ describe('the search for the addon', () => {
     } finally {
       rmSync(folder, { recursive: true });
     }
+  });
+});
+
+describe('flags of descriptors', () => {
+  const flagsOf = loadAddon().descriptorFlags!;
+
+  test('are those that /proc shows', () => {
+    const seen = readdirSync('/proc/self/fd').flatMap((fd) => {
+      try {
+        const info = readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1');
+        return [[Number(fd), Number.parseInt(/^flags:\s*([0-7]+)/m.exec(info)![1]!, 8)] as const];
+      } catch {
+        // The folder's own, closed by now.
+        return [];
+      }
+    });
+    expect(seen.length).toBeGreaterThan(3);
+    expect(new Set(seen.map(([, flags]) => flags)).size).toBeGreaterThan(1);
+    for (const [fd, flags] of seen) expect(flagsOf(fd)).toBe(flags);
+  });
+
+  test('are -1 for one that is not open, and nothing else is asked', () => {
+    expect(flagsOf(1_000_000)).toBe(-1);
+    expect(flagsOf(-1)).toBe(-1);
+    expect(() => flagsOf('0' as unknown as number)).toThrow(TypeError);
+    expect(() => (flagsOf as () => number)()).toThrow(TypeError);
   });
 });
