@@ -3,9 +3,9 @@
 // not touch process.stdout (run.ts), and is loaded without yargs.
 
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { accessSync, constants, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Program } from '../bpf/instruction.ts';
 import { compile } from '../compiler/compile.ts';
 import { LaunchError, UsageError } from '../errors.ts';
@@ -112,6 +112,8 @@ const RETURN_CONSTANT = 0x06;
 const GATES = ['execve', 'write', 'exit_group', 'seccomp'];
 
 async function run(words: readonly string[], options: LearnWords, writes: Writes): Promise<never> {
+  // Afterwards would be too late to say it.
+  for (const place of [writes.output, writes.record]) if (place !== undefined) mustBeWritable(place);
   const native = nativeAbi();
   const outside = options.verify ?? options.within;
   if (options.verify !== undefined && (options.within !== undefined || options.fast === true))
@@ -151,6 +153,16 @@ async function run(words: readonly string[], options: LearnWords, writes: Writes
       }),
     },
   });
+}
+
+function mustBeWritable(file: string): void {
+  try {
+    accessSync(dirname(file), constants.W_OK);
+  } catch (error) {
+    throw new LaunchError(`cannot write ${file}: ${(error as Error).message}`, 125, {
+      advice: 'name a file in a folder that exists and can be written to',
+    });
+  }
 }
 
 /** Everything stops for the recorder but what need not. */

@@ -112,7 +112,7 @@ export function blockOf(refusal: Refusal, paint: (code: string, text: string) =>
   const where =
     code === undefined
       ? 'not known'
-      : `${printable(code.file)}+0x${code.offset.toString(16)}${code.symbol === undefined ? '' : ` (${code.symbol})`}`;
+      : `${printable(code.file)}+0x${code.offset.toString(16)}${code.symbol === undefined ? '' : ` (${printable(code.symbol)})`}`;
   const thread_ = thread.tid === thread.pid ? '' : `, thread ${thread.tid} "${printable(thread.name)}"`;
   const change = ({ policy, option }: Changes['narrow']) =>
     option === undefined ? policy : `${policy}    or ${option}`;

@@ -1,10 +1,10 @@
 // --explain changes nothing but what is said: every program is run with it and without it, and ends alike. What is said is
 // held against what the program really did.
 
-import { readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { type Ending, type Face, run, type Start } from '../kernel/face.ts';
+import { type Ending, type Face, run, type Start, whenReady } from '../kernel/face.ts';
 import { allBut } from '../kernel/policies.ts';
 import { file, linkings, program, stage } from '../kernel/stage.ts';
 import { isRoot, users } from '../kernel/users.ts';
@@ -77,7 +77,10 @@ describe.each(users)('as $name', (user) => {
     expect(event).toMatchObject({ call: 'mkdir', action: 'errno EXDEV', process: ending.pid, abi: 'x86_64' });
     expect(textsOf(event)?.[0]).toBe('"/some/where"');
     expect(event?.by).toContain('errno EXDEV mkdir');
-    expect(event?.code.file).toMatch(/libc/);
+    expect(event?.code).toMatchObject({
+      file: expect.stringMatching(/libc/),
+      symbol: expect.stringMatching(/^syscall\+0x/),
+    });
   });
 
   test('errno 0 gives 0 and does not make the call', async () => {
@@ -249,4 +252,41 @@ test('a program that catches SIGSYS ends all the same, and it is said how', asyn
   const ending = await run(explained, { policy: allBut('kill mkdir'), command: [refused(), 'caught'] });
   expect(ending).toMatchObject({ status: null, stdout: '' });
   expect(['SIGKILL', 'SIGSYS']).toContain(ending.signal);
+});
+
+test('if the watcher dies, what was refused stays refused', async () => {
+  const place = join(stage, 'not-to-be-made');
+  const ending = await run(
+    explained,
+    { policy: allBut('kill mkdir'), command: [refused(), 'later', place], stdio: ['pipe', 'pipe', 'pipe'] },
+    (child) =>
+      whenReady(child, () => {
+        // The one whose command line names this test's own copy.
+        const script = join(dirname(dirname(wholeCommand())), 'dist', 'lib', 'cli', 'watch.js');
+        const watchers = () =>
+          readdirSync('/proc').filter((pid) => {
+            try {
+              return (
+                /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0')[1] === script
+              );
+            } catch {
+              return false;
+            }
+          });
+        let killed = false;
+        // Also those of tests before this one that are just ending.
+        const go = () => {
+          const left = watchers();
+          killed ||= left.length > 0;
+          if (left.length === 0 && killed) return child.stdin?.end('x');
+          for (const watcher of left) process.kill(Number(watcher), 'SIGKILL');
+          return setTimeout(go, 20);
+        };
+        // By then it is there; the program's first line does not wait for it.
+        setTimeout(go, 700);
+      }),
+  );
+  // ENOSYS, from the kernel.
+  expect(ending).toMatchObject({ status: 7, stdout: 'ready\n-38\n' });
+  expect(existsSync(place)).toBe(false);
 });

@@ -65,6 +65,12 @@ int main(int argc, char **argv) {
     struct itimerval never = {0};
     setitimer(ITIMER_REAL, &never, NULL);
     printf("%d\n", count - refused - interrupted);
+  } else if (strcmp(what, "later") == 0) {
+    // After a word from outside.
+    char byte;
+    puts("ready");
+    if (read(0, &byte, 1) < 0) return 9;
+    printf("%ld\n", result(syscall(SYS_mkdir, argv[2], 0755)));
   } else if (strcmp(what, "caught") == 0) {
     signal(SIGSYS, on_signal);
     printf("%ld\n", result(syscall(SYS_mkdir, "/x", 0755)));

@@ -1,0 +1,131 @@
+// learn as a command: what it writes, what it says, and with which status it ends.
+
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { allBut } from '../kernel/policies.ts';
+import { file, program } from '../kernel/stage.ts';
+import { users } from '../kernel/users.ts';
+import { wholeCommand } from './command.ts';
+
+describe.each(users)('as $name', (user) => {
+  const folder = mkdtempSync(join(tmpdir(), 'sandbox-run-learning-'));
+  spawnSync('chmod', ['0777', folder]);
+  const at = (name: string) => join(folder, name);
+  const run = (...words: string[]) => {
+    const { status, signal, stdout, stderr } = spawnSync(process.execPath, [wholeCommand(), ...words], {
+      encoding: 'utf8',
+      cwd: '/',
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { PATH: '/usr/bin:/bin' },
+      timeout: 30_000,
+      ...(user.uid === undefined ? {} : { uid: user.uid, gid: user.gid }),
+    });
+    return { status, signal, stdout, stderr };
+  };
+
+  test('the policy is there when the program’s end is known, even if it was killed', () => {
+    const ending = run('learn', '-o', at('killed'), '--', '/bin/sh', '-c', 'kill -KILL $$');
+    expect(ending.signal).toBe('SIGKILL');
+    expect(readFileSync(at('killed'), 'utf8')).toMatch(/allow kill\b/);
+  });
+
+  test('a recording, replayed, is the same policy', () => {
+    expect(run('learn', '-o', at('direct'), '--record', at('rec'), '--', 'ls', '/').status).toBe(0);
+    expect(run('learn', '--replay', at('rec'), '-o', at('replayed')).status).toBe(0);
+    expect(readFileSync(at('replayed'), 'utf8')).toBe(readFileSync(at('direct'), 'utf8'));
+    const stability = run('learn', '--replay', at('rec'), at('rec'), '--stability').stdout;
+    expect(stability.split('\n')[1]).toContain('0 new uses');
+  });
+
+  test('phases and programs are told', () => {
+    run('learn', '--record', at('phases'), '--', '/bin/sh', '-c', 'ls / > /dev/null; exit 0');
+    const rows = readFileSync(at('phases'), 'utf8')
+      .split('\n')
+      .slice(1, -1)
+      .map((line) => JSON.parse(line) as { call: string; program: string; phase: string });
+    const of = (call: string, name: string) =>
+      rows.filter((row) => row.call === call && row.program.endsWith(name)).map((row) => row.phase);
+    expect(of('arch_prctl', '/ls')).toEqual(process.arch === 'x64' ? ['start'] : of('arch_prctl', '/ls'));
+    expect(of('getdents64', '/ls')).toEqual(process.arch === 'x64' ? ['main'] : of('getdents64', '/ls'));
+    expect(new Set(rows.map((row) => row.program.split('/').at(-1)))).toEqual(new Set(['dash', 'ls']));
+  });
+
+  test('--fast sees the same calls', () => {
+    const calls = (name: string) =>
+      [
+        ...new Set(
+          readFileSync(at(name), 'utf8')
+            .split('\n')
+            .slice(1, -1)
+            .map((line) => (JSON.parse(line) as { call: string }).call),
+        ),
+      ].sort();
+    run('learn', '--all', '--record', at('traced'), '--', 'ls', '/');
+    const fast = run('learn', '--all', '--fast', '--record', at('fast'), '--', 'ls', '/');
+    expect(fast.status).toBe(0);
+    for (let wait = 0; wait < 50 && !existsSync(at('fast')); wait++) spawnSync('sleep', ['0.1']);
+    expect(calls('fast')).toEqual(calls('traced'));
+  });
+
+  test('--fast marks what it may have disturbed', () => {
+    run(
+      'learn',
+      '--all',
+      '--fast',
+      '--record',
+      at('disturbed'),
+      '--',
+      program('supervise/programs/storm'),
+      '10',
+    );
+    for (let wait = 0; wait < 50 && !existsSync(at('disturbed')); wait++) spawnSync('sleep', ['0.1']);
+    expect(readFileSync(at('disturbed'), 'utf8')).toContain('"reliable":false');
+  });
+
+  test('--within is an upper bound', () => {
+    const within = file(allBut('errno EXDEV mkdir'));
+    const ending = run(
+      'learn',
+      '--within',
+      within,
+      '-o',
+      at('within'),
+      '--',
+      program('supervise/programs/refused'),
+      'open',
+      '/x',
+    );
+    expect(ending).toMatchObject({ status: 7, stdout: '-18\n' });
+    expect(readFileSync(at('within'), 'utf8')).not.toMatch(/allow mkdir/);
+  });
+
+  test('--verify refuses nothing and says what would have been', () => {
+    const policy = file(allBut('kill mkdir'));
+    const place = at('verified');
+    const found = run('learn', '--verify', policy, '--', 'mkdir', place);
+    expect(found.status).toBe(1);
+    expect(found.stderr).toContain('would be refused: mkdir, 1×, by /usr/bin/mkdir');
+    expect(existsSync(place)).toBe(true);
+    expect(run('learn', '--verify', policy, '--', '/bin/sh', '-c', 'exit 4')).toMatchObject({
+      status: 4,
+      stderr: '',
+    });
+  });
+
+  test('errors', () => {
+    expect(run('learn')).toMatchObject({ status: 125 });
+    expect(run('learn', '-o', at('none'), '--', '/does/not/exist')).toMatchObject({ status: 127 });
+    const unwritable = run('learn', '-o', '/does/not/exist/policy', '--', 'echo', 'started');
+    expect(unwritable).toMatchObject({ status: 125, stdout: '' });
+    expect(unwritable.stderr).toContain('/does/not/exist');
+    expect(run('learn', '--merge', '--', 'true').stderr).toContain('-o FILE');
+    writeFileSync(at('bad'), 'not a recording\n');
+    const bad = run('learn', '--replay', at('bad'));
+    expect(bad.status).toBe(2);
+    expect(bad.stderr).toContain(`${at('bad')}:1: not a line of JSON`);
+    expect(run('learn', '--help').stdout).toContain('--stability');
+  });
+});
