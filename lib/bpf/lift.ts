@@ -44,6 +44,9 @@ export interface Cuts {
 /** More places with different contents of the registers than any filter has. */
 const MAX_SITUATIONS = 200_000;
 
+/** Instructions followed for one architecture, over all numbers; the longest filters that are in use need about a million. */
+const MAX_STEPS = 20_000_000;
+
 /** The registers at some place. Words of M[] that were never written are 0, which the kernel makes sure nobody reads. */
 interface Registers {
   readonly a: Held;
@@ -101,8 +104,9 @@ export function liftNumbers<N>(
 ): LiftedNumbers<N> {
   const starts: number[] = [];
   const nodes: N[] = [];
+  const budget = { left: MAX_STEPS };
   for (const nr of cuts.numbers) {
-    const node = liftOne(program, arch, nr, make);
+    const node = liftOne(program, arch, nr, make, budget);
     if (nodes.at(-1) === node) continue;
     starts.push(nr);
     nodes.push(node);
@@ -111,13 +115,20 @@ export function liftNumbers<N>(
 }
 
 /** The decision for one architecture and number. */
-function liftOne<N>(program: op.Program, arch: number, nr: number, make: DecisionMaker<N>): N {
+function liftOne<N>(
+  program: op.Program,
+  arch: number,
+  nr: number,
+  make: DecisionMaker<N>,
+  budget: { left: number },
+): N {
   const done = new Map<string, N>();
   const walk = (from: number, before: Registers): N => {
     let at = from;
     let registers = before;
     for (;;) {
       const one = program[at]!;
+      if (--budget.left < 0) throw new UnfollowedError('too many ways through the program');
       const found = placed(at, () => step(one, registers, arch, nr));
       if (found.kind === 'answer') return make.leaf(found.value);
       if (found.kind === 'go') {
