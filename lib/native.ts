@@ -36,6 +36,8 @@ export interface NativeLaunch {
   readonly helper?: NativeHelper;
   /** Filters that begin later than exec (native/core/inject.h); `filters` then hold up to there, and on. */
   readonly later?: NativeLater;
+  /** Further entries of the program's environment, `NAME=value`. */
+  readonly variables?: readonly Uint8Array[];
 }
 
 /** `place` of NativeLater. */
@@ -45,7 +47,8 @@ export interface NativeLater {
   readonly place: number;
   /** With nativePlaces.main: bytes from the program's entry to main. */
   readonly offset: number;
-  readonly filters: readonly NativeFilter[];
+  /** Absent: nothing is installed, but the program must have done so itself by then. */
+  readonly filters?: readonly NativeFilter[];
 }
 
 /** How a watcher is started. It finds what it listens to as descriptor 3 and its text as descriptor 4. */

@@ -227,7 +227,9 @@ bool getLater(Napi::Env env, Memory &memory, const sr_cookie &cookie, Napi::Valu
   if (which < SR_AT_ENTRY || which > SR_AT_MAIN_BY_START) return wrong(env, "place must be 1, 2 or 3");
   later->place = static_cast<sr_place>(which);
   later->offset = offset.As<Napi::Number>().Int64Value();
-  if (!getFilters(env, memory, cookie, object.Get("filters"), &later->filters, &later->filter_count)) return false;
+  Napi::Value filters = object.Get("filters");
+  later->is_check = filters.IsUndefined();
+  if (!later->is_check && !getFilters(env, memory, cookie, filters, &later->filters, &later->filter_count)) return false;
   later->flags = launch->flags;
   later->prefix = prefix.text;
   later->prefix_length = prefix.length;
@@ -261,9 +263,16 @@ bool getRest(Napi::Env env, Memory &memory, const sr_cookie &cookie, Napi::Objec
   if (!openFiles.IsNumber()) return wrong(env, "openFiles must be a number");
   launch->open_files = openFiles.As<Napi::Number>().Int64Value();
 
-  char **variables = memory.take<char *>(sr_count(environ) + 1);
+  Napi::Value more = options.Get("variables");
+  uint32_t added = more.IsArray() ? more.As<Napi::Array>().Length() : 0;
+  char **variables = memory.take<char *>(sr_count(environ) + 1 + added);
   if (variables == nullptr) return noMemory(env);
   sr_without_own(environ, variables);
+  for (uint32_t i = 0; i < added; i++) {
+    Napi::Value entry = more.As<Napi::Array>().Get(i);
+    if (!getString(env, memory, entry, "variables must be Uint8Arrays without a zero byte", &variables[sr_count(variables)]))
+      return false;
+  }
   launch->envp = variables;
   return true;
 }

@@ -47,9 +47,8 @@ __attribute__((noreturn)) static void refuse(const char *text) {
 }
 
 /** A raw program: as `sandbox-run compile --format bpf` writes it. */
-static void read_filter(const char *path, struct sr_filter *filter) {
+static void read_filter(const char *source, const char *path, long fd, struct sr_filter *filter) {
   static struct sock_filter program[BPF_MAXINSNS + 1];
-  long fd = sr_syscall4(__NR_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC, 0);
   size_t have = 0;
   while (!sr_failed(fd)) {
     long got = sr_syscall4(__NR_read, fd, (long)((char *)program + have), (long)(sizeof program - have), 0);
@@ -59,17 +58,30 @@ static void read_filter(const char *path, struct sr_filter *filter) {
     have += (size_t)got;
   }
   if (sr_failed(fd)) {
-    sr_append(&message, "SECCOMP_FILTER: ");
+    sr_append(&message, source);
     sr_append(&message, path);
     refuse(" cannot be read\n  name a file that sandbox-run compile --format bpf -o FILE wrote\n");
   }
   sr_syscall4(__NR_close, fd, 0, 0, 0);
   if (have == 0 || have % sizeof program[0] != 0 || have / sizeof program[0] > BPF_MAXINSNS) {
-    sr_append(&message, "SECCOMP_FILTER: ");
+    sr_append(&message, source);
     sr_append(&message, path);
     refuse(" is no raw filter of 1 to 4096 instructions\n  make it with sandbox-run compile --format bpf -o FILE\n");
   }
   *filter = (struct sr_filter){.program = program, .length = (unsigned short)(have / sizeof program[0])};
+}
+
+/** SECCOMP_FILTER=FILE, or SECCOMP_FILTER_FD=NUMBER, which is closed then. */
+static void take_filter(const char *file, const char *number, struct sr_filter *filter) {
+  if (file != NULL) {
+    long fd = sr_syscall4(__NR_openat, AT_FDCWD, (long)file, O_RDONLY | O_CLOEXEC, 0);
+    read_filter("SECCOMP_FILTER: ", file, fd, filter);
+    return;
+  }
+  long fd = 0;
+  for (const char *digit = number; *digit != '\0' && fd >= 0; digit++)
+    fd = *digit >= '0' && *digit <= '9' && fd < 1000000 ? fd * 10 + (*digit - '0') : -EBADF;
+  read_filter("SECCOMP_FILTER_FD: ", number, *number == '\0' ? -EBADF : fd, filter);
 }
 
 static void install(const struct sr_cookie *cookie, const struct sr_filter *filter) {
@@ -132,12 +144,14 @@ static void begin(char **environment) {
   static struct sr_cookie cookie;
   static struct sr_named_filter named;
   struct sr_lists lists = sr_lists_of(environment);
-  const char *file = sr_variable(environment, "SECCOMP_FILTER=");
+  const char *named_file = sr_variable(environment, "SECCOMP_FILTER=");
+  const char *descriptor = sr_variable(environment, "SECCOMP_FILTER_FD=");
+  const char *file = named_file != NULL ? named_file : descriptor;
   if (!sr_lists_given(&lists) && file == NULL)
     refuse("no policy: nothing says what the program may do\n"
            "  set SECCOMP_SYSCALL_ALLOW, SECCOMP_SYSCALL_DENY or SECCOMP_FILTER, or do not load libsandbox.so\n");
   struct sr_filter from_file = {0};
-  if (file != NULL) read_filter(file, &from_file);
+  if (file != NULL) take_filter(named_file, descriptor, &from_file);
   if (sr_lists_given(&lists)) {
     // Two filters: the first lets the second one in by the cookie.
     static const uint16_t gates[] = {__NR_seccomp};

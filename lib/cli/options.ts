@@ -164,6 +164,7 @@ export const commandNames = [
   'subtract',
   'inspect',
   'lint',
+  'preload',
 ] as const;
 
 /** Values as words.ts and the commands hand them on. */
@@ -192,6 +193,8 @@ export interface OutputWords {
 export interface RunWords extends PolicyWords, OutputWords {
   readonly at?: string | undefined;
   readonly 'main-policy'?: string | undefined;
+  /** The command `preload`. */
+  readonly preload?: boolean | undefined;
   readonly 'dry-run'?: boolean | undefined;
   readonly explain?: boolean | undefined;
   readonly suggest?: string | undefined;

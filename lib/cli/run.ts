@@ -3,7 +3,7 @@
 import type { Program } from '../bpf/instruction.ts';
 import { LaunchError, PolicyError, UsageError } from '../errors.ts';
 import { rawWords } from '../launch/argv.ts';
-import { phasesFor } from '../launch/filters.ts';
+import { phasesFor, preloadPhases } from '../launch/filters.ts';
 import { type Helper, launchInPlace, prepareLaunch } from '../launch/in-place.ts';
 import type { At } from '../launch/place.ts';
 import type { Abi } from '../linux/abi.ts';
@@ -39,13 +39,21 @@ export function run({ options, command }: Split, watcherFor?: WatcherFor): void 
   }
   const policy = withMainPolicy(policyFrom(options, process.env), options);
   const abis = servedHere(options, policy);
-  const phases = phasesFor(policy, abis, placeWanted(options, policy));
-  const filters = [...phases.filters, ...(phases.later?.filters ?? [])];
+  const phases =
+    options.preload === true
+      ? preloadPhases(policy, abis)
+      : phasesFor(policy, abis, placeWanted(options, policy));
+  const { later, preloaded } = phases;
+  const filters = [
+    ...phases.filters,
+    ...(later?.filters ?? []),
+    ...(preloaded === undefined ? [] : [preloaded]),
+  ];
   tell(logFor(options), policy, abis, filters);
   if (options.suggest !== undefined && options.explain !== true) {
     throw new UsageError('--suggest needs --explain', { advice: 'add --explain' });
   }
-  if (options.explain === true && phases.later !== undefined) {
+  if (options.explain === true && (later !== undefined || preloaded !== undefined)) {
     throw new UsageError('--explain watches a filter that begins at exec', {
       advice: 'leave out --at and --main-policy, or --explain',
     });

@@ -33,6 +33,11 @@ export async function start(
       const help = async () => (await load('main')).main(own);
       // A command that becomes a program has to leave the streams alone.
       const isLearning = isCommand && command[0] === 'learn' && options.help !== true;
+      if (isCommand && command[0] === 'preload' && options.help !== true) {
+        const inner = splitWords(own.slice(1), runTable);
+        if (inner.options.help !== true)
+          return run({ ...inner, options: { ...inner.options, preload: true } });
+      }
       process.exitCode = isLearning ? await (await load('learned')).learn(own.slice(1), help) : await help();
       return;
     }

@@ -31,6 +31,21 @@ export interface Phases {
   /** From exec on. */
   readonly filters: readonly Program[];
   readonly later?: Later;
+  readonly preloaded?: Program;
+}
+
+/** The same for libsandbox.so, which installs one filter and knows no cookie. */
+export function preloadPhases(policy: Policy, abis: readonly Abi[]): Phases {
+  const [preloaded, second] = policy.main === undefined ? compile(policy, { abis }) : [];
+  if (preloaded === undefined || second !== undefined) {
+    throw new CompileError(
+      `libsandbox.so cannot begin ${second === undefined ? 'a policy with phases' : 'several filters'}`,
+      {
+        advice: 'use --at main',
+      },
+    );
+  }
+  return { filters: compile(permittingAll(policy), { abis, gates: [...GATES, 'seccomp'] }), preloaded };
 }
 
 /** The filters of a launch whose policy begins at `at`. If it has a phase of main, the rest of it holds from exec on and that phase from `at`

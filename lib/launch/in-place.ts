@@ -18,6 +18,7 @@ import {
 import { descriptorsToHandOn } from './descriptors.ts';
 import { openFilesBefore } from './limits.ts';
 import { placeOf } from './place.ts';
+import { preloadInto } from './preload.ts';
 import { findProgram } from './search.ts';
 
 // include/uapi/linux/seccomp.h.
@@ -40,6 +41,8 @@ export interface InPlaceLaunch {
   readonly helper?: Helper;
   /** Filters that begin later than exec, as filters.ts makes them. Then `filters` need the gate for seccomp, too. */
   readonly later?: Later;
+  /** A filter for libsandbox.so in the program to install (preload.ts). `filters` as with `later`. */
+  readonly preloaded?: Program;
 }
 
 export interface Later {
@@ -70,11 +73,12 @@ export function prepareLaunch(launch: InPlaceLaunch): PreparedLaunch {
   if (launch.filters.length === 0) throw new LaunchError('there is no filter to start the program in');
   const path = findProgram(name);
   const addon = loadOrExplain();
-  if (launch.later !== undefined && addon.beginsLater !== true) {
+  if ((launch.later !== undefined || launch.preloaded !== undefined) && addon.beginsLater !== true) {
     throw new LaunchError('the native part is older than the rest of sandbox-run', 125, {
       advice: 'build it anew: npm rebuild sandbox-run',
     });
   }
+  const preload = launch.preloaded === undefined ? undefined : preloadInto(path, launch.preloaded);
   return {
     addon,
     native: {
@@ -85,10 +89,14 @@ export function prepareLaunch(launch: InPlaceLaunch): PreparedLaunch {
       path,
       argv: [name, ...rest],
       prefix: Buffer.concat([Buffer.from(`${launch.name ?? 'sandbox-run'}: `), path, Buffer.from(': ')]),
-      descriptors: Int32Array.from(descriptorsToHandOn(addon.descriptorFlags)),
+      descriptors: Int32Array.from([
+        ...descriptorsToHandOn(addon.descriptorFlags),
+        ...(preload?.descriptors ?? []),
+      ]),
       openFiles: openFilesBefore(),
       ...(launch.helper === undefined ? {} : { helper: nativeHelper(launch.helper) }),
       ...(launch.later === undefined ? {} : { later: nativeLater(launch.later, path) }),
+      ...(preload === undefined ? {} : { later: preload.later, variables: preload.variables }),
     },
   };
 }

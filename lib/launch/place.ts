@@ -33,7 +33,7 @@ export function placeOf(program: Uint8Array, at: 'entry' | 'main'): Place {
 }
 
 /** The file that the kernel maps: the program, or the interpreter that a script names. */
-function imageOf(program: Buffer): { readonly path: Buffer; readonly file: Buffer } {
+export function imageOf(program: Buffer): { readonly path: Buffer; readonly file: Buffer } {
   let path = program;
   for (let level = 0; level < MAX_SCRIPTS; level++) {
     const file = read(path);
@@ -57,7 +57,7 @@ function read(path: Buffer): Buffer {
   }
 }
 
-function refusal(path: Buffer, what: string, advice: string): LaunchError {
+export function refusal(path: Buffer, what: string, advice: string): LaunchError {
   return new LaunchError(`${path}: ${what}; the program was not started`, 125, { advice });
 }
 

@@ -12,6 +12,7 @@
 #include <linux/uio.h>
 
 #include "spawn.h"
+#include "text.h"
 #include "tracee.h"
 
 // include/uapi/asm-generic/signal.h and linux/wait.h.
@@ -40,6 +41,8 @@ struct injection {
   /** What the kernel says of the program: its entry, and its largest readable segment. */
   uint64_t entry, base, room, room_size;
   uint64_t code_start, code_end;
+  /** Filters of the program when it began, as the kernel counts them. */
+  long filters_before;
 };
 
 static long trace(long request, int32_t id, long address, long data) {
@@ -143,19 +146,41 @@ __attribute__((noreturn)) static void give_up(struct injection *injection, int32
 
 static const char outer[] = "an outer sandbox, a security module or a tracer stands in the way; use --at exec";
 
-/** AT_ENTRY and the segments of the program, from its own memory. */
-static long look_at_program(struct injection *injection, int32_t id) {
+/** Reads /proc/PID/NAME into `buffer`: the bytes read, or a negated errno. */
+static long read_proc(const struct injection *injection, const char *file, void *buffer, size_t size) {
   char path[64];
   struct sr_message name = {.text = path, .size = sizeof path - 1};
   sr_append(&name, "/proc/");
   sr_append_number(&name, (unsigned long)injection->process);
-  sr_append(&name, "/auxv");
+  sr_append(&name, file);
   path[name.length] = '\0';
-  uint64_t vector[128] = {0};
   long fd = sr_syscall4(__NR_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC, 0);
   if (sr_failed(fd)) return fd;
-  long length = sr_syscall4(__NR_read, fd, (long)vector, sizeof vector, 0);
+  long length = sr_syscall4(__NR_read, fd, (long)buffer, (long)size, 0);
   sr_syscall4(__NR_close, fd, 0, 0, 0);
+  return length;
+}
+
+/** How many filters the program has (Linux 5.9), or a negated errno. */
+static long count_filters(const struct injection *injection) {
+  static char text[8192];
+  static const char wanted[] = "\nSeccomp_filters:\t";
+  long length = read_proc(injection, "/status", text, sizeof text - 1);
+  if (sr_failed(length)) return length;
+  text[length] = '\0';
+  for (const char *at = text; *at != '\0'; at++) {
+    if (!sr_begins(at, wanted)) continue;
+    long count = 0;
+    for (at += sizeof wanted - 1; *at >= '0' && *at <= '9'; at++) count = count * 10 + (*at - '0');
+    return count;
+  }
+  return -ENOSYS;
+}
+
+/** AT_ENTRY and the segments of the program, from its own memory. */
+static long look_at_program(struct injection *injection, int32_t id) {
+  uint64_t vector[128] = {0};
+  long length = read_proc(injection, "/auxv", vector, sizeof vector);
   if (sr_failed(length)) return length;
   uint64_t headers = 0, count = 0;
   for (long i = 0; i + 1 < length / 8; i += 2) {
@@ -404,6 +429,7 @@ static void follow(struct injection *injection) {
   if (sr_failed(result))
     give_up(injection, process, "the program's memory cannot be read", result,
             "a program that may not be read has no place that can be found, and /proc is needed; use --at exec");
+  injection->filters_before = count_filters(injection);
   injection->target = injection->entry;
   if (injection->later->place == SR_AT_MAIN) injection->target += (uint64_t)injection->later->offset;
   // Whatever is sent to it meanwhile waits.
@@ -434,7 +460,14 @@ static void follow(struct injection *injection) {
   }
   static int signals[THREADS];
   stop_others(injection, first, signals);
-  install(injection, first);
+  if (!injection->later->is_check) {
+    install(injection, first);
+  } else {
+    long now = count_filters(injection);
+    if (sr_failed(injection->filters_before) || now <= injection->filters_before)
+      give_up(injection, first, "libsandbox.so has not begun its filter by main", 0,
+              "the program does not load preloaded libraries; use --at main");
+  }
   result = trace(PTRACE_SETSIGMASK, first, sizeof mask, (long)&mask);
   if (sr_failed(result)) give_up(injection, first, "the program's signals cannot be given back", result, outer);
   for (size_t i = 0; i < injection->thread_count; i++) sr_break_off(injection->threads[i]);

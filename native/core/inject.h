@@ -32,6 +32,8 @@ struct sr_later {
   const struct sr_filter *filters;
   size_t filter_count;
   uint32_t flags;
+  /** Nothing is installed: the program has to have installed a filter by then itself (libsandbox.so in it), or it ends with 125. */
+  int is_check;
   /** What messages begin with, and its length: `sandbox-run: ./app: `. */
   const char *prefix;
   size_t prefix_length;

@@ -14,6 +14,7 @@ import { inspect } from './inspect.ts';
 import { learn } from './learn.ts';
 import { lint } from './lint.ts';
 import { pack } from './pack.ts';
+import { preload } from './preload.ts';
 import { syscalls } from './syscalls.ts';
 
 export const commands: readonly Command[] = [
@@ -33,4 +34,5 @@ export const commands: readonly Command[] = [
   learn,
   completion(() => commands),
   pack,
+  preload,
 ];

@@ -1,0 +1,4 @@
+// A library that does nothing.
+
+int nothing(void);
+int nothing(void) { return 0; }
