@@ -109,9 +109,10 @@ function statementsFor(
     else list.push(row);
   }
   if (byCall.size === 0 && options.onto !== undefined) return '';
+  const served = servedBy(rows, options);
   const seen = [...byCall]
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([call, list]) => statement(call, list, options.namesOnly));
+    .map(([call, list]) => statement(call, list, options.namesOnly, served));
   const parts: string[] = [];
   const left = new Set(seen);
   for (const [title, names] of topics) {
@@ -122,7 +123,7 @@ function statementsFor(
     const width = Math.min(60, Math.max(...own.map((one) => one.text.length)));
     parts.push(`\n# ${title}\n${own.map((one) => `${one.text.padEnd(width)}  # ${one.note}\n`).join('')}`);
   }
-  parts.push(companions(seen, recordings, options));
+  parts.push(companions(seen, recordings, options, served));
   return parts.join('').replace(/^\n/, options.onto === undefined ? '\n' : '');
 }
 
@@ -133,10 +134,15 @@ interface Statement {
   readonly note: string;
 }
 
-function statement(call: string, rows: readonly RecordedCall[], namesOnly: boolean): Statement {
+function statement(
+  call: string,
+  rows: readonly RecordedCall[],
+  namesOnly: boolean,
+  served: readonly Abi[],
+): Statement {
   const { condition, isOpen } = namesOnly
     ? { condition: undefined, isOpen: false }
-    : conditionFor(call, rows);
+    : fitting(call, conditionFor(call, rows), served);
   const count = rows.reduce((sum, row) => sum + row.count, 0);
   const programs = [...new Set(rows.map((row) => oneLine(basename(row.program))))].sort();
   const shown =
@@ -271,6 +277,7 @@ function companions(
   seen: readonly Statement[],
   recordings: readonly Recording[],
   options: LearnOptions,
+  served: readonly Abi[],
 ): string {
   const known = new Map(seen.map((one) => [one.call, one]));
   const said = new Set(options.onto === undefined ? [] : permittedNames(options.onto.policy));
@@ -282,7 +289,7 @@ function companions(
       if (known.has(name) || added.has(name) || said.has(name) || !isSyscallName(name)) continue;
       added.set(
         name,
-        name === 'clone' ? `clone(${PLAIN_CLONE})` : `${name}${sameCondition(name, own.condition)}`,
+        name === 'clone' ? `clone(${PLAIN_CLONE})` : `${name}${sameCondition(name, own.condition, served)}`,
       );
     }
   }
@@ -305,7 +312,9 @@ function companions(
     list('To end, normally or by abort', ends) +
     list('Not recorded: on what the program has already, or about itself alone', [
       ...unrecorded,
-      ...(unrecorded.length > 0 && !known.has('mmap') ? ['mmap(!(prot & PROT_EXEC))'] : []),
+      ...(unrecorded.length > 0 && !known.has('mmap')
+        ? [`mmap${sameCondition('mmap', '!(prot & PROT_EXEC)', served)}`]
+        : []),
     ])
   );
 }
@@ -319,13 +328,39 @@ function permittedNames(policy: Policy): readonly string[] {
 }
 
 /** A sibling with the same arguments gets the same condition. */
-function sameCondition(name: string, condition: string | undefined): string {
-  if (condition === undefined) return '';
-  const names = new Set((parametersOf(name, abis.x86_64) ?? []).flatMap((one) => one.names));
-  const used = [...condition.matchAll(/(?<![\w])([a-z_][a-z0-9_]*)(?= (?:==|in|&))/g)].map(
+function sameCondition(name: string, condition: string | undefined, served: readonly Abi[]): string {
+  return condition !== undefined && isSayable(name, condition, served) ? `(${condition})` : '';
+}
+
+/** Whether each ABI that has the call has the arguments that a condition speaks of: i386's mmap has one, a pointer. */
+function isSayable(name: string, condition: string, served: readonly Abi[]): boolean {
+  const used = [...condition.matchAll(/(?<!\w)([a-z_][a-z0-9_]*)(?= (?:==|in|&))/g)].map(
     (match) => match[1]!,
   );
-  return used.every((one) => names.has(one)) ? `(${condition})` : '';
+  const has = (abi: Abi) => syscallNumber(abi, name) !== undefined;
+  // A name that only other ABIs have is left out when the policy is compiled, but must be written rightly.
+  const asked = served.some(has) ? served.filter(has) : Object.values(abis).filter(has);
+  return asked.every((abi) => {
+    const names = new Set((parametersOf(name, abi) ?? []).flatMap((one) => one.names));
+    return used.every((one) => names.has(one));
+  });
+}
+
+function fitting(
+  call: string,
+  found: { readonly condition: string | undefined; readonly isOpen: boolean },
+  served: readonly Abi[],
+): { readonly condition: string | undefined; readonly isOpen: boolean } {
+  const { condition } = found;
+  return condition === undefined || isSayable(call, condition, served)
+    ? found
+    : { condition: undefined, isOpen: true };
+}
+
+/** The ABIs that the policy will serve. */
+function servedBy(rows: readonly RecordedCall[], { onto }: LearnOptions): readonly Abi[] {
+  const names = new Set([...rows.map((row) => row.abi), ...(onto?.policy.abis ?? [])]);
+  return [...names].map((name) => abis[name]);
 }
 
 function wrap(calls: readonly string[]): string {

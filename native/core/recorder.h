@@ -34,6 +34,8 @@ struct sr_recorder {
   int started;
   int main_told;
   int main_reaped;
+  /** The first process is stopped before its end, and no zombie yet. */
+  int held;
   int unreliable;
   uint64_t calls;
   size_t entry_count;

@@ -31,7 +31,9 @@ static long trace(long request, int32_t id, long address, long data) {
 }
 
 int sr_record_attach(struct sr_recorder *recorder, int32_t process) {
-  long options = PTRACE_O_TRACESECCOMP | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE |
+  // When the first process of a PID namespace ends, so does everybody in it, the recorder too: it is then held before its end.
+  long last = process == 1 ? PTRACE_O_TRACEEXIT : 0;
+  long options = last | PTRACE_O_TRACESECCOMP | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE |
                  PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL;
   long result = trace(PTRACE_SEIZE, process, 0, options);
   if (sr_failed(result)) return (int)result;
@@ -88,7 +90,8 @@ static int is_own_trap(struct sr_recorder *recorder, int32_t id) {
   return 1;
 }
 
-static void on_stop(struct sr_recorder *recorder, int32_t id, int32_t status) {
+/** 1: the first process is about to end, and waits. */
+static int on_stop(struct sr_recorder *recorder, int32_t id, int32_t status) {
   int signal = status & 0xff, event = status >> 8;
   switch (event) {
     case PTRACE_EVENT_SECCOMP:
@@ -102,18 +105,23 @@ static void on_stop(struct sr_recorder *recorder, int32_t id, int32_t status) {
     case PTRACE_EVENT_EXEC:
       on_exec(recorder, id);
       break;
+    case PTRACE_EVENT_EXIT:
+      if (id != recorder->process || recorder->main_told) break;
+      recorder->held = 1;
+      return 1;
     case PTRACE_EVENT_STOP:
       if (signal == SIGTRAP) break;
       // Stopped by job control: it stays so until SIGCONT, and its parent is told.
       trace(PTRACE_LISTEN, id, 0, 0);
-      return;
+      return 0;
     default:
       if (signal == SIGTRAP && is_own_trap(recorder, id)) break;
       trace(PTRACE_CONT, id, 0, signal);
-      return;
+      return 0;
   }
   // It may have been killed meanwhile: then there is nothing to let go on.
   trace(PTRACE_CONT, id, 0, 0);
+  return 0;
 }
 
 static void reap(struct sr_recorder *recorder, int32_t id) {
@@ -124,7 +132,10 @@ static void reap(struct sr_recorder *recorder, int32_t id) {
 enum sr_event sr_record_traced(struct sr_recorder *recorder) {
   if (recorder->main_told && !recorder->main_reaped) {
     recorder->main_reaped = 1;
-    reap(recorder, recorder->process);
+    if (recorder->held)
+      trace(PTRACE_CONT, recorder->process, 0, 0);
+    else
+      reap(recorder, recorder->process);
   }
   for (;;) {
     if (sr_record_wakes) {
@@ -137,7 +148,9 @@ enum sr_event sr_record_traced(struct sr_recorder *recorder) {
     if (result == -EINTR) continue;
     if (sr_failed(result)) return SR_EVENT_DONE;
     if (info.code > CLD_DUMPED || info.code < CLD_EXITED) {
-      on_stop(recorder, info.process, info.status);
+      if (!on_stop(recorder, info.process, info.status)) continue;
+      recorder->main_told = 1;
+      return SR_EVENT_MAIN_ENDED;
     } else if (info.process == recorder->process && !recorder->main_told) {
       recorder->main_told = 1;
       return SR_EVENT_MAIN_ENDED;

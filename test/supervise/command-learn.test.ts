@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { allBut } from '../kernel/policies.ts';
 import { file, program } from '../kernel/stage.ts';
-import { users } from '../kernel/users.ts';
+import { isRoot, users } from '../kernel/users.ts';
 import { wholeCommand } from './command.ts';
 
 describe.each(users)('as $name', (user) => {
@@ -128,4 +128,52 @@ describe.each(users)('as $name', (user) => {
     expect(bad.stderr).toContain(`${at('bad')}:1: not a line of JSON`);
     expect(run('learn', '--help').stdout).toContain('--stability');
   });
+});
+
+test('as PID 1, whose end is everybody’s, the policy is written before', () => {
+  if (!isRoot) return;
+  const place = join(mkdtempSync(join(tmpdir(), 'sandbox-run-init-')), 'policy');
+  const ending = spawnSync(
+    'unshare',
+    [
+      '--pid',
+      '--fork',
+      '--mount-proc',
+      process.execPath,
+      wholeCommand(),
+      'learn',
+      '-o',
+      place,
+      '--',
+      '/bin/sh',
+      '-c',
+      'ls / > /dev/null; exit 6',
+    ],
+    { encoding: 'utf8', timeout: 30_000 },
+  );
+  expect(ending.status).toBe(6);
+  expect(readFileSync(place, 'utf8')).toContain('allow getdents64');
+});
+
+test('where there can be no tracer it says so, and nothing is started', () => {
+  const inside = spawnSync(
+    process.execPath,
+    [
+      wholeCommand(),
+      '--rule',
+      'default allow',
+      '--rule',
+      'errno EPERM ptrace',
+      '--',
+      process.execPath,
+      wholeCommand(),
+      'learn',
+      '--',
+      'echo',
+      'started',
+    ],
+    { encoding: 'utf8', timeout: 30_000 },
+  );
+  expect(inside).toMatchObject({ status: 125, stdout: '' });
+  expect(inside.stderr).toContain('cannot be traced');
 });

@@ -252,3 +252,25 @@ test('stability: what each run added', () => {
   ];
   expect(newUses(runs).map((news) => news.map((one) => one.call))).toEqual([['getcwd'], ['sync'], []]);
 });
+
+test('a program of two ABIs: conditions that both can say', () => {
+  const both = learn(
+    row('mmap', [undefined, undefined, 5n, 2n, undefined, undefined]),
+    row('mkdir', [], { abi: 'i386' }),
+    row('openat', [undefined, undefined, 0n]),
+  );
+  expect(both.policy.abis).toEqual(['x86_64', 'i386']);
+  // i386's mmap has a pointer for its only argument, and a policy that spoke of `prot` could not be compiled for it.
+  for (const one of [abis.x86_64, abis.i386])
+    for (const call of ['mmap', 'openat', 'mkdir'])
+      expect(
+        evaluate(both.policy, one, { nr: syscallNumber(one, call)!, args: [0n, 0n, 0n, 0n, 0n, 0n] }).kind,
+      ).toBe('allow');
+  expect(says(both.policy, 'openat', 0n, 0n, 1n)).toBe('kill');
+});
+
+test('siblings without the argument come without the condition', () => {
+  const { text } = learn(row('newfstatat', [undefined, undefined, undefined, 0x1000n]));
+  expect(text).toMatch(/\bstat64\b(?!\()/);
+  expect(text).toContain('fstatat64(flag');
+});
