@@ -170,6 +170,7 @@ function before(op: Exclude<Step['op'], 'and'>, k: number, intervals: Intervals)
         }
     }
   }
+  if (pairs.length > 2 * MAX_PIECES) throw new UnfollowedError('arithmetic that leaves too many single values');
   return normal(pairs);
 }
 
@@ -184,7 +185,7 @@ export function* blocks(low: number, high: number): Generator<readonly [start: n
 }
 
 /** More intervals than any filter's comparison has. */
-const MAX_PIECES = 4096;
+const MAX_PIECES = 1024;
 
 /** The plain words that pass a test under a mask. Throws UnfollowedError where these are too many intervals. */
 export function unmasked(test: WordTest): Intervals {
