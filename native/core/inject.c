@@ -486,7 +486,13 @@ int sr_inject_start(const struct sr_later *later, const struct sr_cookie *cookie
   injection = (struct injection){.later = later, .cookie = cookie};
   injection.process = (int32_t)sr_syscall4(__NR_getpid, 0, 0, 0, 0);
   struct sr_beside beside;
-  int result = sr_beside_start(&beside);
+  static char text[512];
+  struct sr_message epitaph = {.text = text, .size = sizeof text};
+  for (size_t i = 0; i < later->prefix_length && epitaph.length < sizeof text - 256; i++)
+    text[epitaph.length++] = later->prefix[i];
+  sr_append(&epitaph, "the helper that begins the filter was killed; the program was not started\n"
+                      "  see what ends processes here; the kernel has killed the program with it (SIGKILL)\n");
+  int result = sr_beside_start(&beside, epitaph.text, epitaph.length);
   if (result != 0) return result;
   if (beside.is_helper) {
     long options = PTRACE_O_EXITKILL | PTRACE_O_TRACEEXEC | PTRACE_O_TRACECLONE | PTRACE_O_TRACESYSGOOD;

@@ -27,9 +27,9 @@ void sr_leave(int status) {
 
 static long copy_process(long signal) { return sr_syscall6(__NR_clone, signal, 0, 0, 0, 0, 0); }
 
-static long wait_for(long pid) {
+static long wait_for(long pid, int *status) {
   for (;;) {
-    long result = sr_syscall4(__NR_wait4, pid, 0, WALL, 0);
+    long result = sr_syscall4(__NR_wait4, pid, (long)status, WALL, 0);
     if (result != -EINTR) return result;
   }
 }
@@ -70,7 +70,20 @@ static void keep_only(int channel) {
   call3(__NR_close_range, channel + 1, ~0U, 0);
 }
 
-int sr_beside_start(struct sr_beside *beside) {
+/** In the process that is to be the helper's parent: makes the helper, in which it comes back, and stays until its end. */
+static void stand_by(int channel, const char *epitaph, size_t length) {
+  long helper = copy_process(SIGCHLD);
+  if (helper == 0) return;
+  if (sr_failed(helper)) tell(channel, (int32_t)helper);
+  // The helper alone holds it, so that its end is heard.
+  call3(__NR_close, channel, 0, 0);
+  int status = 0;
+  if (!sr_failed(helper) && !sr_failed(wait_for(helper, &status)) && (status & 0x7f) != 0)
+    call3(__NR_write, 2, (long)epitaph, (long)length);
+  sr_leave(0);
+}
+
+int sr_beside_start(struct sr_beside *beside, const char *epitaph, size_t length) {
   int pair[2];
   long result = sr_syscall4(__NR_socketpair, AF_UNIX, SOCK_STREAM | O_CLOEXEC, 0, (long)pair);
   if (sr_failed(result)) return (int)result;
@@ -85,6 +98,7 @@ int sr_beside_start(struct sr_beside *beside) {
     }
     sr_syscall4(__NR_setsid, 0, 0, 0, 0);
     keep_only(pair[1]);
+    stand_by(pair[1], epitaph, length);
     beside->is_helper = 1;
     beside->channel = pair[1];
     // Until it has been let in.
@@ -94,7 +108,7 @@ int sr_beside_start(struct sr_beside *beside) {
   call3(__NR_close, pair[1], 0, 0);
   int32_t helper = (int32_t)child;
   if (!sr_failed(child)) {
-    long ended = stays ? child : wait_for(child);
+    long ended = stays ? child : wait_for(child, NULL);
     helper = sr_failed(ended) ? (int32_t)ended : hear(pair[0]);
   }
   beside->is_helper = 0;

@@ -4,6 +4,7 @@
 #ifndef SANDBOX_RUN_SPAWN_H
 #define SANDBOX_RUN_SPAWN_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct sr_beside {
@@ -12,8 +13,9 @@ struct sr_beside {
   int channel;
 };
 
-/** Comes back twice: in this process and in the new one. 0 or a negated errno. */
-int sr_beside_start(struct sr_beside *beside);
+/** Comes back twice: in this process and in the new one. 0 or a negated errno. Should the new one be killed, a third process, which waits for
+ * it, writes `epitaph` to standard error. */
+int sr_beside_start(struct sr_beside *beside, const char *epitaph, size_t length);
 
 /** In the new process: lets the first one go on, with a result. If it is an error, ends. */
 void sr_beside_tell(const struct sr_beside *beside, int result);

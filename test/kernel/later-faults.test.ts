@@ -89,6 +89,9 @@ describe.each(users)('as $name', (user) => {
   test.each(Object.entries(steps))('killed at %s: the program goes with it', async (name, request) => {
     const ending = await inside(`kill ptrace(request == ${request})`);
     expect(ending.stdout).toBe('');
+    expect(ending.stderr).toMatch(
+      /^sandbox-run: [^\n]*the helper that begins the filter was killed; the program was not started\n/m,
+    );
     if (name === 'PTRACE_SEIZE') expect(ending).toMatchObject({ status: 125 });
     else expect(ending).toMatchObject({ status: null, signal: 'SIGKILL' });
   });
