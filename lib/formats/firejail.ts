@@ -19,14 +19,43 @@ import { errorIn, type Format, type ReadOptions, type ReadResult } from './forma
 export const firejail: Format = {
   name: 'firejail',
   help: 'firejail profile: its seccomp part',
-  detect: (text) =>
-    /^\s*(?:seccomp(?:\.(?:drop|keep|32|32\.drop|32\.keep|block-secondary))?|seccomp-error-action|protocol\s+(?:unix|inet)\S*|memory-deny-write-execute)(?:\s|$)/m.test(
-      text,
-    ) &&
-    text.split('\n').every((line) => /^\s*(?:#.*|[a-z?!][a-zA-Z0-9?_.-]*:?(?:\s.*)?)?$/.test(line)) &&
-    !/^\s*(?:default|allow|errno|kill|unknown|foreign)\s/m.test(text),
+  detect,
   read,
 };
+
+/** Commands of profiles, by their first word up to a dot. */
+const commands: ReadonlySet<string> = new Set(
+  `include noblacklist whitelist mkdir caps seccomp nonewprivs protocol notv noroot restrict-namespaces nodvd nogroups
+   private private-dev private-tmp private-bin private-cache private-etc private-lib private-opt private-srv private-cwd
+   nou2f noinput novideo tracelog netfilter netfilter6 dbus-system dbus-user nosound apparmor apparmor-replace ignore
+   disable-mnt no3d net netns netmask veth-name quiet machine-id ipc-namespace blacklist blacklist-nolog memory-deny-write-execute
+   read-only read-write x11 mkfile writable-var writable-run-user writable-etc writable-var-log noprinters noexec nonice nice
+   join-or-start hostname hosts-file nowhitelist whitelist-ro deterministic-shutdown deterministic-exit-code
+   allow-debuggers env rmenv allusers keep-var-tmp keep-fd keep-dev-shm keep-config-pulse keep-shell-rc seccomp-error-action
+   bind tmpfs overlay overlay-named overlay-tmpfs cgroup cpu rlimit-as rlimit-cpu rlimit-fsize rlimit-nproc
+   rlimit-nofile rlimit-sigpending timeout name shell dns ip ip6 iprange mac mtu defaultgw interface bandwidth nodbus
+   noautopulse nogroups nodvd u2f xephyr-screen tab oom`.split(/\s+/),
+);
+
+/** Every line is a command of firejail's, and one of them is about calls: nothing else is taken for a profile, since one that
+ * refuses little permits all the rest. */
+function detect(text: string): boolean {
+  let isAboutCalls = false;
+  for (const raw of text.split('\n')) {
+    const line = raw
+      .replace(/#.*$/, '')
+      .replace(/^\s*\?[A-Z0-9_]+:/, '')
+      .trim();
+    if (line === '') continue;
+    const [word] = line.split(/\s/) as [string];
+    if (/^\s/.test(raw) || !commands.has(word.split('.')[0]!)) return false;
+    isAboutCalls ||=
+      /^(?:seccomp(?:-error-action|\.[a-z0-9.-]+)?|protocol|memory-deny-write-execute|restrict-namespaces)$/.test(
+        word,
+      );
+  }
+  return isAboutCalls;
+}
 
 /** firejail's groups that systemd has not, or has otherwise. */
 const ownGroups: Readonly<Record<string, string>> = {

@@ -2,7 +2,8 @@
 // looser one, or another errno, would be mistaken in a Policy; it gets the earlier ones' opposite as a further condition. The
 // result does not depend on any order.
 
-import { rank, sameAction } from '../policy/action.ts';
+import { PolicyError } from '../errors.ts';
+import { actionText, rank, sameAction } from '../policy/action.ts';
 import { and, anyOf, not, type Truth } from '../policy/algebra/truth.ts';
 import type { Action, Call, Origin, Statement, Target } from '../policy/model.ts';
 
@@ -12,19 +13,35 @@ export interface OrderedRule {
   readonly origin?: Origin | undefined;
 }
 
-/** The same decisions without an order. What can never be reached is left out. */
+/** More conditions than any one call has; only thousands of alternating answers get there. */
+const MAX_CONDITIONS = 200_000;
+
+/** The same decisions without an order. What can never be reached is left out. Throws PolicyError for a call with too many
+ * alternating answers. */
 export function orderFree(rules: readonly OrderedRule[]): readonly OrderedRule[] {
   const result: OrderedRule[] = [];
-  const before: OrderedRule[] = [];
+  /** Conditions of the rules so far, by answer. */
+  const before = new Map<string, { readonly action: Action; readonly whens: Truth[] }>();
+  let conditions = 0;
   for (const rule of rules) {
-    const looser = before.filter(
-      (one) =>
-        rank(one.action) > rank(rule.action) ||
-        (rank(one.action) === rank(rule.action) && !sameAction(one.action, rule.action)),
-    );
-    const when = looser.length === 0 ? rule.when : and(rule.when, not(anyOf(looser.map((one) => one.when))));
+    const looser: Truth[] = [];
+    for (const { action, whens } of before.values()) {
+      if (rank(action) < rank(rule.action) || sameAction(action, rule.action)) continue;
+      conditions += whens.length;
+      if (conditions > MAX_CONDITIONS) {
+        throw new PolicyError('a call has too many rules with alternating answers', {
+          place: rule.origin?.place,
+          advice: 'put the rules of one answer together',
+        });
+      }
+      for (const when of whens) looser.push(when);
+    }
+    const when = looser.length === 0 ? rule.when : and(rule.when, not(anyOf(looser)));
     if (when !== false) result.push({ ...rule, when });
-    before.push(rule);
+    const key = actionText(rule.action);
+    const own = before.get(key);
+    if (own === undefined) before.set(key, { action: rule.action, whens: [rule.when] });
+    else own.whens.push(rule.when);
     if (rule.when === true) break;
   }
   return result;

@@ -129,9 +129,12 @@ function pathText(path: Path): string {
     .join('');
 }
 
+/** In longer texts an error has the path alone: finding its line would take longer than reading the rest. */
+const MAX_SHOWN = 256 * 1024;
+
 /** JSON is YAML, and the YAML library knows where each node stands; asked only when there is an error to show. */
 function offsetOf(source: Source, path: Path): number {
-  if (source.text.length > 1024 * 1024) return 0;
+  if (source.text.length > MAX_SHOWN) return 0;
   for (let length = path.length; length > 0; length--) {
     try {
       const node = yaml().parseDocument(source.text).getIn(path.slice(0, length), true) as

@@ -39,12 +39,12 @@ export const kafel: Format = {
   name: 'kafel',
   help: "Kafel policy, alone or in an nsjail configuration's seccomp_string",
   detect(text) {
-    if (/^\s*seccomp_string\s*:/m.test(text)) return true;
-    const bare = text.replace(/\/\/[^\n]*|\/\*[\s\S]*?\*\//g, '');
+    if (/^[ \t]*seccomp_string[ \t]*:/m.test(text)) return true;
+    const bare = text.replace(/\/\/[^\n]*|\/\*[\s\S]*?(?:\*\/|$)/g, '');
     return (
-      /\bPOLICY\s+\w+\s*\{|^\s*(?:ALLOW|LOG|KILL\w*|DENY|ERRNO\s*\(|TRAP\s*\(|TRACE\s*\(|USER_NOTIF)[^\n]*\{/m.test(
+      /\bPOLICY\s+\w+\s*\{|^[ \t]*(?:ALLOW|LOG|KILL\w*|DENY|ERRNO\s*\(|TRAP\s*\(|TRACE\s*\(|USER_NOTIF)[^\n]*\{/m.test(
         bare,
-      ) && !/^\s*seccomp/m.test(bare)
+      ) && !/^[ \t]*seccomp/m.test(bare)
     );
   },
   read,
@@ -101,7 +101,7 @@ function read(text: string, options: ReadOptions): ReadResult {
 
 /** The strings of an nsjail configuration, each on the lines where it stood, so that places stay right. */
 function fromNsjail(text: string): string {
-  if (!/^\s*seccomp_string\s*:/m.test(text)) return text;
+  if (!/^[ \t]*seccomp_string[ \t]*:/m.test(text)) return text;
   let result = '';
   let position = 0;
   const blank = (part: string) => part.replace(/[^\n]/g, ' ');

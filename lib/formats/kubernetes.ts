@@ -26,7 +26,7 @@ import { readSeccomp, seccompOf } from './oci.ts';
 export const kubernetes: Format = {
   name: 'kubernetes',
   help: 'Kubernetes SeccompProfile resource (security profiles operator)',
-  detect: (text) => /^\s*"?kind"?\s*:\s*["']?SeccompProfile\b/m.test(text),
+  detect: (text) => /^[ \t]*"?kind"?[ \t]*:[ \t]*["']?SeccompProfile\b/m.test(text),
   read: readProfile,
   write(policy, options) {
     const { seccomp, lost } = seccompOf(policy, options, { mostValue: (1n << 63n) - 1n });
@@ -158,8 +158,14 @@ function readProfile(text: string, options: ReadOptions): ReadResult {
   return readSeccomp(withBases(profile, profiles, options, []), options);
 }
 
+/** In UTF-16 units. Profiles have some tens of thousands, and the time for YAML grows faster than its length. */
+const MAX_YAML = 256 * 1024;
+
 function profilesOf(text: string, file: string): readonly Part[] {
   const source: Source = { name: file, text };
+  if (text.length > MAX_YAML) {
+    throw new PolicyError(`${file} is too large`, { advice: `a resource has at most ${MAX_YAML / 1024} KB` });
+  }
   const documents = yaml().parseAllDocuments(text, { intAsBigInt: true });
   const found: Part[] = [];
   for (const document of documents) {

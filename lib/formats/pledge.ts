@@ -99,7 +99,7 @@ export const pledge: Format = {
 };
 
 function promisesOf(text: string): readonly string[] {
-  const call = /^\s*pledge\s*\(\s*"([^"]*)"/m.exec(text);
+  const call = /^[ \t]*pledge[ \t]*\(\s*"([^"]*)"/m.exec(text);
   return (call === null ? text.replace(/#[^\n]*/g, '') : call[1]!).split(/\s+/).filter((word) => word !== '');
 }
 

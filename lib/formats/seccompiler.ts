@@ -78,7 +78,9 @@ function read(text: string, options: ReadOptions): ReadResult {
         .field('syscall')
         .error('is no system call', didYouMean(nearest(name.slice(0, 64), syscallNames())));
     }
-    rules.set(name, [...(rules.get(name) ?? []), rule]);
+    const own = rules.get(name);
+    if (own === undefined) rules.set(name, [rule]);
+    else own.push(rule);
   }
   const list = new StatementList();
   const warnings: string[] = [];

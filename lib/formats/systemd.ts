@@ -41,8 +41,8 @@ export const systemd: Format = {
   help: 'systemd unit with its drop-ins: SystemCallFilter= and what else becomes a filter',
   detect(text) {
     return (
-      /^\s*\[(?:Unit|Service|Socket|Mount|Swap|Install)\]\s*$/m.test(text) &&
-      new RegExp(`^\\s*(?:${[...directives].join('|')})\\s*=`, 'm').test(text)
+      /^[ \t]*\[(?:Unit|Service|Socket|Mount|Swap|Install)\][ \t\r]*$/m.test(text) &&
+      new RegExp(`^[ \\t]*(?:${[...directives].join('|')})[ \\t]*=`, 'm').test(text)
     );
   },
   read,
@@ -85,18 +85,19 @@ function settingsOf(source: Source): Setting[] {
   const found: Setting[] = [];
   let section: string | undefined;
   let offset = 0;
-  let pending: { text: string; start: number } | undefined;
+  let pending: { readonly parts: string[]; readonly start: number } | undefined;
   for (const raw of source.text.split('\n')) {
     const start = pending?.start ?? offset;
     offset += raw.length + 1;
     const line = raw.trim();
     // Comments do not end a continued line.
     if (/^[#;]/.test(line)) continue;
-    const joined = `${pending?.text ?? ''}${line}`;
-    if (joined.endsWith('\\')) {
-      pending = { text: `${joined.slice(0, -1)} `, start };
+    if (line.endsWith('\\')) {
+      pending ??= { parts: [], start };
+      pending.parts.push(line.slice(0, -1));
       continue;
     }
+    const joined = [...(pending?.parts ?? []), line].join(' ').trim();
     pending = undefined;
     if (joined === '') continue;
     const header = /^\[(.*)\]$/.exec(joined);

@@ -83,3 +83,15 @@ test.each([
     expect((error as PolicyError).place?.line).toBe(1);
   }
 });
+
+test('a policy of ours with a mistake is no profile: that would permit all that it does not name', () => {
+  for (const text of [
+    'alow read,\n  seccomp\n',
+    'read\nseccomp\n',
+    'seccomp\nallow read\n',
+    'alow seccomp\n',
+  ]) {
+    expect(`${text}: ${firejail.detect!(text, 'x')}`).toBe(`${text}: false`);
+  }
+  expect(firejail.detect!('?HAS_NET: ignore protocol\nseccomp\n', 'x')).toBe(true);
+});
