@@ -138,6 +138,8 @@ export interface Addon {
   notifyRefuse(listener: number, id: bigint, errno: number): number;
   /** 0 while the thread still waits for its answer. */
   notifyValid(listener: number, id: bigint): number;
+  /** Whether a page can be written to a descriptor within some milliseconds. */
+  writable(descriptor: number, milliseconds: number): boolean;
   /** tgkill(2). 0 or a negated errno. */
   signalThread(process: number, thread: number, signal: number): number;
   /** Tries something in a child: what the call gave, and how the child ended (as wait gives it). */

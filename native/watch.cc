@@ -3,6 +3,7 @@
 
 #include "watch.h"
 
+#include <poll.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -50,6 +51,13 @@ Napi::Value notifyRefuse(const Napi::CallbackInfo &info) {
 Napi::Value notifyValid(const Napi::CallbackInfo &info) {
   return Napi::Number::New(
       info.Env(), sr_notify_valid(static_cast<int>(integer(info, 0)), static_cast<uint64_t>(integer(info, 1))));
+}
+
+/** (descriptor, milliseconds) → whether a page can be written without waiting longer. */
+Napi::Value writable(const Napi::CallbackInfo &info) {
+  pollfd request{static_cast<int>(integer(info, 0)), POLLOUT, 0};
+  int result = poll(&request, 1, static_cast<int>(integer(info, 1)));
+  return Napi::Boolean::New(info.Env(), result > 0);
 }
 
 /** (process, thread, signal) → 0 or a negated errno. */
@@ -155,6 +163,7 @@ void addWatching(Napi::Env env, Napi::Object exports) {
   exports.Set("notifyReceive", Napi::Function::New<notifyReceive>(env, "notifyReceive"));
   exports.Set("notifyRefuse", Napi::Function::New<notifyRefuse>(env, "notifyRefuse"));
   exports.Set("notifyValid", Napi::Function::New<notifyValid>(env, "notifyValid"));
+  exports.Set("writable", Napi::Function::New<writable>(env, "writable"));
   exports.Set("signalThread", Napi::Function::New<signalThread>(env, "signalThread"));
   exports.Set("probe", Napi::Function::New<probe>(env, "probe"));
   exports.Set("recorderMake", Napi::Function::New<recorderMake>(env, "recorderMake"));

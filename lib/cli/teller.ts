@@ -1,25 +1,47 @@
 // What --explain says: blocks for people on a terminal, JSON lines through pino for everybody else.
 
 import { pino } from 'pino';
+import type { Addon } from '../native.ts';
 import type { Teller } from '../supervise/explain.ts';
 import { asEvent, blockOf } from '../supervise/refusal.ts';
 import { hasColor, writeAll } from './report.ts';
 
-/** On descriptor 2. `json`: one object a line, as docs/explain-and-learn.md describes them. */
-export function tellerFor(json: boolean): Teller {
-  return json ? machines() : people();
+/** Writes to standard error, unless nobody reads it: the program, whose call waits for this, must not wait for ever. The pipe is
+ * the program's, too, so it cannot be made non-blocking; but a page that poll(2) has room for does not block (pipe(7)). */
+function patiently(addon: Pick<Addon, 'writable'>): (text: string) => void {
+  let patience = PATIENCE;
+  return (text) => {
+    const bytes = Buffer.from(text);
+    for (let at = 0; at < bytes.length; at += PAGE) {
+      if (!addon.writable(2, patience)) {
+        patience = 0;
+        return;
+      }
+      patience = PATIENCE;
+      writeAll(2, bytes.subarray(at, at + PAGE));
+    }
+  };
 }
 
-function people(): Teller {
+/** Milliseconds for the first page that does not fit; after that none, until there is room again. */
+const PATIENCE = 1000;
+const PAGE = 4096;
+
+/** On descriptor 2. `json`: one object a line, as docs/explain-and-learn.md describes them. */
+export function tellerFor(json: boolean, addon: Pick<Addon, 'writable'>): Teller {
+  const write = patiently(addon);
+  return json ? machines(write) : people(write);
+}
+
+function people(write: (text: string) => void): Teller {
   const color = hasColor(2);
   const paint = (code: string, text: string) => (color ? `\u001b[${code}m${text}\u001b[0m` : text);
   return {
-    refused: (refusal) => writeAll(2, blockOf(refusal, paint)),
-    warn: (message) => writeAll(2, `sandbox-run: ${message}\n`),
+    refused: (refusal) => write(blockOf(refusal, paint)),
+    warn: (message) => write(`sandbox-run: ${message}\n`),
     summary({ refusals, calls, suggest }) {
       const untold = calls.filter((one) => !one.told).length;
-      writeAll(
-        2,
+      write(
         [
           `sandbox-run: ${paint('1', `${refusals} call${refusals === 1 ? '' : 's'} refused`)}`,
           ...[...calls]
@@ -38,14 +60,14 @@ function people(): Teller {
 
 const LONGEST_SUMMARY = 40;
 
-function machines(): Teller {
+function machines(write: (text: string) => void): Teller {
   const logger = pino(
     {
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
-    { write: (line: string) => writeAll(2, line) },
+    { write },
   );
   return {
     refused: (refusal) => logger.warn(asEvent(refusal), `${refusal.action}: ${refusal.call}`),

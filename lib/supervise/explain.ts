@@ -9,12 +9,11 @@ import { errnoNumber } from '../linux/errno.ts';
 import { signalNumber } from '../linux/signals.ts';
 import type { Addon } from '../native.ts';
 import { returnValue } from '../policy/action.ts';
-import type { SeccompData } from '../policy/evaluate.ts';
 import { printPolicy } from '../policy/language/print.ts';
 import type { Action, Policy } from '../policy/model.ts';
 import { programOf, readThread } from './process.ts';
 import { describeRefusal, keyOf, type Notification, type Refusal, readNotification } from './refusal.ts';
-import { sufficient } from './suggest.ts';
+import { type Served, sufficient } from './suggest.ts';
 
 /** Where what is seen goes. */
 export interface Teller {
@@ -54,7 +53,6 @@ export interface Explaining {
 }
 
 interface Known {
-  readonly data: SeccompData;
   readonly program: string;
   readonly call: string;
   readonly action: string;
@@ -68,6 +66,9 @@ const BLOCKS_A_SECOND = 20;
 /** Different refusals that are kept apart; a program that calls with random arguments can make any number. */
 const MOST_KEYS = 2000;
 
+/** Of one call in a suggestion; a call that is used in more ways is suggested without conditions. */
+const MOST_USES = 16;
+
 const ENOENT = -2;
 
 /** Runs until nobody is left who could make a call. */
@@ -77,7 +78,9 @@ export function explainRefusals(explaining: Explaining): void {
   const seen = new Map<string, Known>();
   let second = 0;
   let blocks = 0;
+  const usesOf = new Map<string, number>();
   let isSummed = false;
+  let suggestion: Served = { policy: explaining.policy, abis: explaining.abis };
 
   const learnOf = (notification: Notification): Action => {
     const { data, tid } = notification;
@@ -98,9 +101,14 @@ export function explainRefusals(explaining: Explaining): void {
     if (addon.notifyValid(listener, notification.id) !== 0) return decision.action;
     if (told) teller.refused(refusal);
     const change = refusal.changes.narrow.policy;
-    seen.set(key, { data, program, call: refusal.call, action: refusal.action, change, told, count: 1 });
+    seen.set(key, { program, call: refusal.call, action: refusal.action, change, told, count: 1 });
     isSummed = false;
-    if (explaining.suggest !== undefined) writeSuggestion(explaining, seen, explaining.suggest);
+    const uses = (usesOf.get(`${data.arch} ${data.nr}`) ?? 0) + 1;
+    usesOf.set(`${data.arch} ${data.nr}`, uses);
+    const before = suggestion;
+    suggestion = sufficient(suggestion, data, uses > MOST_USES);
+    if (explaining.suggest !== undefined && suggestion !== before)
+      writeSuggestion(explaining.suggest, suggestion.policy, teller);
     return decision.action;
   };
 
@@ -111,7 +119,7 @@ export function explainRefusals(explaining: Explaining): void {
     teller.summary({
       refusals: calls.reduce((count, one) => count + one.count, 0),
       calls,
-      policy: printPolicy(suggested(explaining, seen)),
+      policy: printPolicy(suggestion.policy),
       suggest: explaining.suggest,
     });
   };
@@ -169,21 +177,12 @@ function kill(
   addon.notifyRefuse(listener, id, errnoNumber('ENOSYS', abi) ?? 38);
 }
 
-function suggested(explaining: Explaining, seen: ReadonlyMap<string, Known>): Policy {
-  return sufficient(
-    explaining.policy,
-    explaining.abis,
-    [...seen.values()].map((one) => one.data),
-  );
-}
-
 /** Complete at any moment: a reader finds the old one or the new one. */
-function writeSuggestion(explaining: Explaining, seen: ReadonlyMap<string, Known>, file: string): void {
+function writeSuggestion(file: string, policy: Policy, teller: Teller): void {
   try {
-    const text = printPolicy(suggested(explaining, seen));
-    writeFileSync(`${file}.new`, text);
+    writeFileSync(`${file}.new`, printPolicy(policy));
     renameSync(`${file}.new`, file);
   } catch (error) {
-    explaining.teller.warn(`cannot write ${file}: ${(error as Error).message}`);
+    teller.warn(`cannot write ${file}: ${(error as Error).message}`);
   }
 }

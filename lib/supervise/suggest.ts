@@ -86,27 +86,30 @@ function smallestGroup(name: string): string | undefined {
 /** More steps than one call can need: its ABI, a statement of each strictness, and an allow. */
 const MOST_STEPS = 20;
 
-/** The policy with all of these calls permitted, as narrowly as can be said. */
-export function sufficient(policy: Policy, served: readonly Abi[], calls: readonly SeccompData[]): Policy {
-  let now = policy;
-  let abis = served;
-  for (const data of calls) {
-    for (let step = 0; step < MOST_STEPS; step++) {
-      const decision = decideData(now, abis, data);
-      const abi = abiOfData(data);
-      if (permits(decision.action) || abi === undefined) break;
-      if (decision.by === 'foreign') {
-        abis = [...abis, abi];
-        now = { ...now, abis: abis.map((one) => one.name) };
-      } else now = withCall(now, abi, data, decision);
-    }
-  }
-  return now;
+/** A policy and the ABIs that a filter of it serves. */
+export interface Served {
+  readonly policy: Policy;
+  readonly abis: readonly Abi[];
 }
 
-function withCall(policy: Policy, abi: Abi, data: SeccompData, { by }: Decision): Policy {
+/** The same with this call permitted, as narrowly as can be said; or the call at all, if `wide`. */
+export function sufficient(from: Served, data: SeccompData, wide = false): Served {
+  let { policy, abis } = from;
+  const abi = abiOfData(data);
+  for (let step = 0; step < MOST_STEPS && abi !== undefined; step++) {
+    const decision = decideData(policy, abis, data);
+    if (permits(decision.action)) break;
+    if (decision.by === 'foreign') {
+      abis = [...abis, abi];
+      policy = { ...policy, abis: abis.map((one) => one.name) };
+    } else policy = withCall(policy, abi, data, decision, wide);
+  }
+  return policy === from.policy ? from : { policy, abis };
+}
+
+function withCall(policy: Policy, abi: Abi, data: SeccompData, { by }: Decision, wide: boolean): Policy {
   const name = callText(abi, data.nr);
-  const condition = exactCondition(name, abi, data.args);
+  const condition = wide ? undefined : exactCondition(name, abi, data.args);
   if (typeof by === 'string') {
     const text = `allow ${condition === undefined ? name : `${name}(${condition})`}`;
     const [first] = parseStatement(text, SOURCE).statements;

@@ -290,3 +290,29 @@ test('if the watcher dies, what was refused stays refused', async () => {
   expect(ending).toMatchObject({ status: 7, stdout: 'ready\n-38\n' });
   expect(existsSync(place)).toBe(false);
 });
+
+test('nobody reads what is told: the program goes on all the same', async () => {
+  const ending = await run(explained, {
+    policy: allBut('errno EPERM madvise'),
+    command: [refused(), 'many'],
+    // A pipe that is full from the start and has a reader that never reads.
+    wrap: (words) => [
+      '/bin/bash',
+      '--norc',
+      '-c',
+      'exec 3> >(exec sleep 20); timeout 0.5 cat /dev/zero >&3; "$@" 2>&3; echo $?; kill $!',
+      'bash',
+      ...words,
+    ],
+  });
+  expect(ending.stdout).toBe('done\n7\n');
+});
+
+test('a call that is refused in thousands of ways is suggested as a whole', async () => {
+  const suggestion = join(stage, 'many.policy');
+  const start = { policy: 'default allow\nerrno EPERM madvise, mkdir\n', command: [refused(), 'many'] };
+  const ending = await run(face('--explain', '--suggest', suggestion), start);
+  expect(ending.stdout).toBe('done\n');
+  expect(readFileSync(suggestion, 'utf8')).toBe('default allow\n\nerrno EPERM mkdir\n');
+  expect(eventsOf(ending).find((one) => one.event === 'summary')?.refusals).toBe(3000);
+});

@@ -65,6 +65,10 @@ int main(int argc, char **argv) {
     struct itimerval never = {0};
     setitimer(ITIMER_REAL, &never, NULL);
     printf("%d\n", count - refused - interrupted);
+  } else if (strcmp(what, "many") == 0) {
+    // Different ones, so that each is told.
+    for (long i = 0; i < 3000; i++) syscall(SYS_madvise, 0, 0, i);
+    puts("done");
   } else if (strcmp(what, "later") == 0) {
     // After a word from outside.
     char byte;
