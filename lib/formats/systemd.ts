@@ -9,7 +9,7 @@ import { type AbiName, abis, familyOf } from '../linux/abi.ts';
 import { errnoName, errnoNumber, isErrnoName } from '../linux/errno.ts';
 import { groupMembers, groups } from '../linux/groups.ts';
 import { nearest } from '../linux/nearest.ts';
-import { isSyscallName, syscallNumber } from '../linux/syscalls.ts';
+import { isSyscallName, syscallNames, syscallNumber } from '../linux/syscalls.ts';
 import { actionText, permits, sameAction } from '../policy/action.ts';
 import { intersect } from '../policy/algebra/intersect.ts';
 import type { Source } from '../policy/language/source.ts';
@@ -169,7 +169,7 @@ function listOf(settings: readonly Setting[], name: string, warnings: string[]):
 }
 
 function membersOf(word: string, setting: Setting, warnings: string[]): readonly string[] {
-  if (word === '@known') return [...(groupMembers('@system-service') ?? [])];
+  if (word === '@known') return syscallNames();
   if (word.startsWith('@')) {
     const members = groupMembers(word);
     if (members !== undefined) return members;
