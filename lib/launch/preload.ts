@@ -3,7 +3,6 @@
 // whether the library's filter is there. Where it is not, the program ends with 125 before it has done anything of its own.
 
 import { mkdtempSync, openSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encode, type Program } from '../bpf/instruction.ts';
 import { LaunchError } from '../errors.ts';
@@ -68,7 +67,8 @@ function libraryPath(): string {
 
 /** An open file with these bytes, to be read from its beginning, that has no name any more. */
 function descriptorOf(bytes: Uint8Array): number {
-  const folder = mkdtempSync(join(tmpdir(), 'sandbox-run-'));
+  // As os.tmpdir() finds it, which no other start needs to load.
+  const folder = mkdtempSync(join(process.env.TMPDIR || '/tmp', 'sandbox-run-'));
   try {
     const file = join(folder, 'filter');
     writeFileSync(file, bytes, { mode: 0o600 });
