@@ -109,8 +109,29 @@ export const outputOptions = [
   },
 ] as const satisfies readonly Option[];
 
+/** What an analysis of the program cannot find out by itself: for --auto and `analyze`. */
+export const analysisOptions = [
+  {
+    name: 'also',
+    value: 'PROGRAM',
+    many: true,
+    completes: 'file',
+    help: 'With --auto: a program that it may execute; @shell-utils for the usual ones of scripts',
+  },
+  {
+    name: 'plugin',
+    value: 'FILE',
+    many: true,
+    completes: 'file',
+    help: 'With --auto: a library that it may load while it runs',
+  },
+  { name: 'strict', help: 'With --auto: it is an error if the number of a call cannot be known' },
+] as const satisfies readonly Option[];
+
 /** For running alone. */
 export const runOptions = [
+  { name: 'auto', help: 'Analyse the program and its libraries, and permit only what they can use' },
+  ...analysisOptions,
   { name: 'explain', help: 'Say of each refused call which it was, why, and what would permit it' },
   {
     name: 'suggest',
@@ -165,6 +186,7 @@ export const commandNames = [
   'inspect',
   'lint',
   'preload',
+  'analyze',
 ] as const;
 
 /** Values as words.ts and the commands hand them on. */
@@ -196,6 +218,10 @@ export interface RunWords extends PolicyWords, OutputWords {
   /** The command `preload`. */
   readonly preload?: boolean | undefined;
   readonly 'dry-run'?: boolean | undefined;
+  readonly auto?: boolean | undefined;
+  readonly also?: readonly string[] | undefined;
+  readonly plugin?: readonly string[] | undefined;
+  readonly strict?: boolean | undefined;
   readonly explain?: boolean | undefined;
   readonly suggest?: string | undefined;
   readonly help?: boolean | undefined;

@@ -30,14 +30,14 @@ export type WatcherFor = (
 ) => Helper | undefined;
 
 /** Becomes the program; comes back only from a dry run. */
-export function run({ options, command }: Split, watcherFor?: WatcherFor): void {
+export function run({ options, command }: Split, watcherFor?: WatcherFor, analysed?: Policy): void {
   const words = rawWords(command);
   if (words.length === 0) {
     throw new LaunchError('no program to run', 125, {
       advice: 'sandbox-run [options] -- PROGRAM [ARG…]; see sandbox-run --help',
     });
   }
-  const policy = withMainPolicy(policyFrom(options, process.env), options);
+  const policy = withMainPolicy(policyFrom(options, process.env, analysed), options);
   const abis = servedHere(options, policy);
   const phases =
     options.preload === true

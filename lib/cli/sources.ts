@@ -20,20 +20,20 @@ export const DEFAULT_VARIABLE = 'SECCOMP_DEFAULT_ACTION';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** The policy of options and environment together. Throws UsageError if neither says one, PolicyError for a bad one. */
-export function policyFrom(words: PolicyWords, environment: Environment): Policy {
-  const parts = [policyOfOptions(words), policyOfEnvironment(environment)].filter(
+/** The policy of options and environment together, and of the program's analysis (--auto): all must permit a call. Throws UsageError if neither says one, PolicyError for a bad one. */
+export function policyFrom(words: PolicyWords, environment: Environment, analysed?: Policy): Policy {
+  const parts = [policyOfOptions(words), policyOfEnvironment(environment), analysed].filter(
     (part) => part !== undefined,
   );
-  const [first, second] = parts;
+  const [first, ...others] = parts;
   if (first === undefined) {
     throw new UsageError('no policy: nothing says what the program may do', {
       advice: `give --allow, --deny, --rule or --policy, or set ${ALLOW_VARIABLE} or ${DENY_VARIABLE}`,
     });
   }
-  const both =
-    second === undefined ? first : intersect(first, second, { abis: abisInQuestion(words, parts) });
-  const chosen = inPhase(both, words, parts);
+  const abis = abisInQuestion(words, parts);
+  const all = others.reduce((sum, part) => intersect(sum, part, { abis }), first);
+  const chosen = inPhase(all, words, parts);
   return words.permissive === true ? permissive(chosen) : chosen;
 }
 

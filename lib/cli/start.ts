@@ -1,17 +1,19 @@
 // Where every start begins, and all that a plain run loads: bundled into one file by scripts/build.js. Commands and help
 // load the rest.
 
+import { type Answerer, analysedPolicy } from './auto.ts';
 import { FormatsNeeded, loadFormats } from './files.ts';
 import { commandNames, runTable } from './options.ts';
 import { report } from './report.ts';
 import { run, type WatcherFor } from './run.ts';
 import { splitWords } from './words.ts';
 
-/** What is loaded on demand: the commands, and the watcher of --explain. */
+/** What is loaded on demand: the commands, the watcher of --explain, and the analysis of --auto. */
 export interface Parts {
   main: { main(words: readonly string[]): Promise<number> };
   explained: { watcherFor: WatcherFor };
   learned: { learn(words: readonly string[], help: () => Promise<number>): Promise<number> };
+  analyzed: { answer: Answerer };
 }
 
 /** `words`: the command line without node and the script. `load`: brings in a part; the commands get the command's name first
@@ -42,12 +44,16 @@ export async function start(
       return;
     }
     const watcherFor = options.explain === true ? (await load('explained')).watcherFor : undefined;
+    const analysed =
+      options.auto === true
+        ? await analysedPolicy(split, async () => (await load('analyzed')).answer)
+        : undefined;
     try {
-      run(split, watcherFor);
+      run(split, watcherFor, analysed);
     } catch (error) {
       if (!(error instanceof FormatsNeeded)) throw error;
       await loadFormats();
-      run(split, watcherFor);
+      run(split, watcherFor, analysed);
     }
   } catch (error) {
     process.exitCode = report(error, 125, isJson);

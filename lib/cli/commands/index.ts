@@ -3,6 +3,7 @@
 
 import type { Command } from '../command.ts';
 import { intersect, merge, subtract } from './algebra.ts';
+import { analyzeCommand } from './analyze.ts';
 import { check } from './check.ts';
 import { compileCommand } from './compile.ts';
 import { completion } from './completion.ts';
@@ -35,4 +36,5 @@ export const commands: readonly Command[] = [
   completion(() => commands),
   pack,
   preload,
+  analyzeCommand,
 ];

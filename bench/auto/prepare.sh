@@ -1,0 +1,64 @@
+#!/bin/sh
+# The data that the command lines of lines.js work on. $1: an empty folder.
+set -e
+cd "$1"
+mkdir -p data/sub out
+cp /usr/share/common-licenses/GPL-2 text.txt
+for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do cat /usr/share/common-licenses/GPL-3; done > big.txt
+cp /usr/share/common-licenses/GPL-1 data/one.txt
+cp /usr/share/common-licenses/BSD data/sub/two.txt
+cp -r data data2
+echo more >> data2/one.txt
+seq 100 -3 1 > numbers.txt
+sort text.txt > sorted.txt
+sed s/GNU/XNU/ text.txt > other.txt
+diff -u text.txt other.txt > change.diff || true
+i=0; while [ $i -lt 50 ]; do printf '%d\tname%d\t%d\n' $i $((i * 7 % 13)) $((i * i)); i=$((i + 1)); done > table.tsv
+echo '{"items":[{"name":"a","n":1},{"name":"b","n":2}],"x":null}' > data.json
+printf 'a b\nb c\nc d\n' > pairs.txt
+printf 'scale=20\n4*a(1)+2^64\n1/3\n' > sum.bc
+cp text.txt out/edit.txt
+touch -d 2020-01-01 out/t
+tar cf archive.tar data; tar czf archive.tar.gz data
+gzip -nkc text.txt > text.gz; bzip2 -kc text.txt > text.bz2; xz -kc text.txt > text.xz; zstd -qc text.txt > text.zst
+sqlite3 data.db 'create table t(n integer, s text); with recursive c(x) as (values(1) union all select x+1 from c where x<500) insert into t select x, hex(x) from c;'
+openssl genpkey -algorithm ec -pkeyopt ec_paramgen_curve:P-256 -out ec.pem 2>/dev/null
+printf '#include <stdio.h>\nint main(void) { puts("hello"); return 0; }\n' > prog.c
+gcc -g prog.c -o prog
+printf 'all:\n\t@echo made\n' > Makefile.simple
+printf 'all: out/x\n\t@cat out/x | wc -c\nout/x: text.txt\n\t@cp text.txt out/x\n' > Makefile.work
+printf 'n=0\nfor f in data/*.txt; do\n  n=$((n + $(wc -l < "$f")))\ndone\necho "$n lines"\ncat numbers.txt | sort -n | head -2\ntrap "echo bye" EXIT\n( echo sub ) &\nwait\n' > script.sh
+cat > work.py <<'P'
+import collections, csv, json, os, re, socket, struct, tempfile, threading, zlib, bz2, lzma, decimal, datetime, multiprocessing.pool
+words = collections.Counter(re.findall(r'\w+', open('text.txt').read()))
+print(words.most_common(3))
+with tempfile.TemporaryDirectory() as folder:
+    path = os.path.join(folder, 'x.csv')
+    with open(path, 'w', newline='') as file:
+        csv.writer(file).writerows([[1, 2], [3, 4]])
+    print(open(path).read(), os.listdir(folder))
+a, b = socket.socketpair()
+a.send(b'ping'); print(b.recv(4))
+with multiprocessing.pool.ThreadPool(2) as pool:
+    print(pool.map(lambda x: x * x, range(5)))
+server = socket.create_server(('127.0.0.1', 0))
+thread = threading.Thread(target=lambda: server.accept()[0].sendall(b'hi'))
+thread.start()
+print(socket.create_connection(server.getsockname()).recv(2)); thread.join()
+pid = os.fork()
+if pid == 0: os._exit(3)
+print(os.waitpid(pid, 0)[1] >> 8, len(zlib.compress(b'x' * 1000)), decimal.Decimal(1) / 3)
+P
+cat > work.js <<'P'
+const fs = require('node:fs'), net = require('node:net'), zlib = require('node:zlib'), crypto = require('node:crypto'), { Worker } = require('node:worker_threads');
+console.log(crypto.createHash('sha256').update(fs.readFileSync('text.txt')).digest('hex'), zlib.gunzipSync(zlib.gzipSync('x')).toString());
+const server = net.createServer((socket) => socket.end('hi')).listen(0, '127.0.0.1', () => {
+  net.connect(server.address().port, '127.0.0.1').on('data', (data) => { console.log(data.toString()); server.close(); });
+});
+new Worker('require("node:worker_threads").parentPort.postMessage(7)', { eval: true }).on('message', (value) => console.log(value));
+fs.promises.readdir('data').then((names) => console.log(names.sort()));
+crypto.pbkdf2('a', 'b', 1000, 16, 'sha1', (_, key) => console.log(key.toString('hex')));
+P
+export GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@b GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a@b GIT_AUTHOR_DATE='2020-01-01T00:00:00Z' GIT_COMMITTER_DATE='2020-01-01T00:00:00Z'
+git init -q repo; cd repo; echo first > a.txt; git add .; git commit -qm one; echo second >> a.txt; git commit -qam two; cd ..
+git clone -q repo repo2; echo third >> repo2/a.txt

@@ -1,0 +1,148 @@
+// `npm run bench:auto [-- WORD …]`: each command line bare and under --auto, in fresh copies of the same folder. Output, exit status
+// and signal have to be the same, and every call that strace sees has to be permitted. WORDs choose lines that contain one.
+// Needs Debian's strace, and the programs of lines.js; a program that is missing is said.
+
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { lines } from './lines.js';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const cli = join(here, '..', '..', 'bin', 'sandbox-run.cjs');
+const scratch = mkdtempSync(join(tmpdir(), 'sandbox-run-auto-'));
+const environment = {
+  PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  HOME: scratch,
+  LC_ALL: 'C.UTF-8',
+  XDG_CACHE_HOME: join(scratch, 'cache'),
+  ...Object.fromEntries(
+    ['AUTHOR', 'COMMITTER'].flatMap((who) => [
+      [`GIT_${who}_NAME`, 'a'],
+      [`GIT_${who}_EMAIL`, 'a@b'],
+      [`GIT_${who}_DATE`, '2020-01-01T00:00:00Z'],
+    ]),
+  ),
+};
+const wanted = process.argv.slice(2);
+const traced = !wanted.includes('--no-strace');
+const chosen = lines.filter((line) =>
+  wanted.every((word) => word.startsWith('--') || line.words.join(' ').includes(word)),
+);
+
+/** Calls that differ from run to run are no difference: addresses, times and numbers of processes in the output. */
+const settle = (text) => text.replaceAll(/sandbox-run-auto-\w+/g, 'FOLDER');
+
+function start(words, line, folder) {
+  rmSync(folder, { recursive: true, force: true });
+  cpSync(join(scratch, 'data'), folder, {
+    recursive: true,
+    preserveTimestamps: true,
+    verbatimSymlinks: true,
+  });
+  const [program, ...rest] = words.map((word) => word.replaceAll('@PWD@', folder));
+  const before = performance.now();
+  const result = spawnSync(program, rest, {
+    cwd: folder,
+    env: environment,
+    input: line.input === undefined ? '' : readFileSync(join(folder, line.input)),
+    timeout: 120_000,
+    killSignal: 'SIGKILL',
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  return {
+    status: result.signal ?? result.status,
+    output: settle(result.stdout?.toString('latin1') ?? ''),
+    errors: settle(result.stderr?.toString('latin1') ?? ''),
+    time: performance.now() - before,
+  };
+}
+
+try {
+  const prepared = join(scratch, 'data');
+  spawnSync('mkdir', ['-p', prepared]);
+  const made = spawnSync('sh', [join(here, 'prepare.sh'), prepared], { env: environment, stdio: 'inherit' });
+  if (made.status !== 0) throw new Error('the data could not be prepared');
+  let same = 0;
+  let killed = 0;
+  let missing = 0;
+  let outside = 0;
+  const failures = [];
+  for (const line of chosen) {
+    const text = `${line.flags.length > 0 ? `[${line.flags.join(' ')}] ` : ''}${line.words.join(' ')}`;
+    const folder = join(scratch, 'here');
+    const bare = start(line.words, line, folder);
+    if (bare.status === null || bare.status === 127) {
+      missing++;
+      console.log(`missing  ${text}`);
+      continue;
+    }
+    const held = start([process.execPath, cli, '--auto', ...line.flags, '--', ...line.words], line, folder);
+    const isSame = bare.status === held.status && bare.output === held.output && bare.errors === held.errors;
+    // A line whose output changes by itself proves nothing; it is run once more bare.
+    const again = isSame ? bare : start(line.words, line, folder);
+    const isUnsteady =
+      !isSame &&
+      (again.output !== bare.output || again.errors !== bare.errors) &&
+      bare.status === held.status;
+    let beyond = [];
+    if (traced) beyond = callsBeyond(line, folder);
+    if (held.status === 'SIGSYS') killed++;
+    if (beyond.length > 0) outside++;
+    if (isSame || isUnsteady) same++;
+    const verdict =
+      held.status === 'SIGSYS' ? 'KILLED' : isSame ? 'same' : isUnsteady ? 'unsteady' : 'DIFFERS';
+    console.log(
+      `${verdict.padEnd(8)} ${Math.round(held.time)} ms ${text}${beyond.length > 0 ? `  NOT PERMITTED: ${beyond.join(' ')}` : ''}`,
+    );
+    if (!isSame && !isUnsteady) failures.push({ text, bare, held });
+  }
+  for (const { text, bare, held } of failures) {
+    console.log(
+      `\n${text}\n  bare: ${bare.status} ${bare.errors.slice(0, 300)}\n  held: ${held.status} ${held.errors.slice(0, 500)}`,
+    );
+  }
+  console.log(
+    `\n${chosen.length - missing} lines: ${same} the same, ${killed} killed, ${outside} with a call that strace sees and the policy lacks; ${missing} programs missing`,
+  );
+  process.exitCode = failures.length + outside > 0 ? 1 : 0;
+} finally {
+  rmSync(scratch, { recursive: true, force: true });
+}
+
+/** Calls of a bare run that the policy does not permit. */
+function callsBeyond(line, folder) {
+  const log = join(scratch, 'trace');
+  start(
+    ['strace', '-f', '-qq', '-e', 'raw=all', '-e', 'signal=none', '-o', log, ...line.words],
+    line,
+    folder,
+  );
+  // strace has a name of its own for this one.
+  const seen = new Set(
+    [...readFileSync(log, 'latin1').matchAll(/^\d+ +(?:<\.\.\. )?([a-z_0-9]+)/gm)].map((match) =>
+      match[1].replace(/^umount$/, 'umount2'),
+    ),
+  );
+  const policy = start(
+    [process.execPath, cli, '--auto', ...line.flags, '--dry-run', '--json', '--', ...line.words],
+    line,
+    folder,
+  );
+  writeFileSync(join(scratch, 'policy'), policy.output);
+  let permitted;
+  try {
+    permitted = new Set(
+      [...JSON.parse(policy.output).policy.matchAll(/^allow ([^#\n]*)/gm)].flatMap((match) =>
+        match[1].split(',').map((name) => name.trim()),
+      ),
+    );
+  } catch {
+    return [`(no policy: ${policy.errors.trim()})`];
+  }
+  // The launcher's own execve comes before the program; where that is all there is, none is needed.
+  const executions = readFileSync(log, 'latin1').match(/^\d+ +execve\(/gm)?.length ?? 0;
+  if (executions <= 1) seen.delete('execve');
+  return [...seen].filter((name) => !permitted.has(name));
+}

@@ -1,0 +1,421 @@
+// From a program to all that it could ask of the kernel: files are added until nothing new is needed (libraries, plug-ins,
+// programs that are executed), code is followed until nothing new is reached, then every reached system call is asked for
+// its number. What cannot be known is said, and widened.
+
+import { readFileSync } from 'node:fs';
+import { EM_X86_64, isElf, parseElf } from '../elf/file.ts';
+import { findLibrary, LOADER_CACHE } from '../elf/search.ts';
+import { SandboxError } from '../errors.ts';
+import { abis } from '../linux/abi.ts';
+import { groupMembers } from '../linux/groups.ts';
+import { functionAt, regionAt } from './code.ts';
+import { type CallSite, callSites, setIdCalls } from './numbers.ts';
+import { families, familyFiles, nameServices } from './plugins.ts';
+import { inPath, isExecutable, programsIn, scriptText, shellUtilities, startOf } from './programs.ts';
+import { addExports, addModuleRoots, addRoot, addSurface, newReach, type Reach, run } from './reach.ts';
+import { mentions } from './strings.ts';
+import { addModule, addPlugin, addProgram, type Module, newWorld, requester, type World } from './world.ts';
+
+export interface Question {
+  /** The program's path. */
+  readonly program: string;
+  /** Its arguments: programs among them, and commands in them, are taken to be meant where the program can execute others. */
+  readonly words: readonly string[];
+  /** Programs that may be executed (names or paths), and @shell-utils. */
+  readonly also: readonly string[];
+  /** Libraries that may be loaded while it runs. */
+  readonly plugins: readonly string[];
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Tells what is being done, for a terminal. */
+  readonly progress?: (text: string) => void;
+}
+
+export interface Analysis {
+  readonly reach: Reach;
+  readonly sites: readonly CallSite[];
+  /** The programs whose code is in it, the one asked for first. */
+  readonly programs: readonly string[];
+  /** Calls by name, with the first place that makes them; undefined: by widening, or by the kernel itself. */
+  readonly calls: ReadonlyMap<string, CallSite | undefined>;
+  /** Numbers that could not be known. */
+  readonly unknown: readonly CallSite[];
+  readonly notices: readonly string[];
+  /** It can execute programs, so that its words matter. */
+  readonly executes: boolean;
+  /** exec is reached, and no program is known that it could start: it is refused. */
+  readonly execRefused: boolean;
+  /** Files and folders that the answer rests on. */
+  readonly files: readonly string[];
+}
+
+const abi = abis.x86_64;
+/** What is permitted in place of a number that nothing bounds: what ordinary programs and services use. */
+export const WIDE = '@system-service';
+const LIBRARY_NAME = /^[\w.+/-]*\.so(\.[\w.]+)*$/;
+const MAX_PROGRAMS = 200;
+
+interface Work {
+  readonly question: Question;
+  readonly world: World;
+  readonly reach: Reach;
+  readonly files: Set<string>;
+  readonly notices: string[];
+  readonly programs: string[];
+  /** Strings that reached code names, by the file. */
+  readonly names: Map<string, Set<Module>>;
+  rooted: number;
+  mentioned: number;
+  /** Libraries that reached code names, still to be loaded. */
+  readonly wanted: [name: string, by: Module, why: string][];
+  readonly familiesDone: Set<string>;
+  readonly librariesDone: Set<string>;
+}
+
+/** Throws SandboxError (ElfError among them) and errors of the file system. */
+export function analyze(question: Question): Analysis {
+  const world = newWorld(question.environment);
+  const work: Work = {
+    question,
+    world,
+    reach: newReach(world),
+    files: new Set([LOADER_CACHE, '/etc/nsswitch.conf', '/etc/ld.so.preload']),
+    notices: [],
+    programs: [],
+    names: new Map(),
+    rooted: 0,
+    mentioned: 0,
+    wanted: [],
+    familiesDone: new Set(),
+    librariesDone: new Set(),
+  };
+  const path = searchPath(question);
+  question.progress?.(`reading ${question.program}`);
+  addStart(work, question.program, true);
+  addVdso(work);
+  settle(work, false);
+  // Plug-ins are looked at as wholes: that one of them could execute a program says nothing about this one.
+  const executes = callSites(work.reach, abi).some((site) => executing(work, site));
+  for (const plugin of question.plugins)
+    addPlugged(work, addPlugin(world, plugin, interpreterOf(world)), `plug-in ${plugin}`);
+  const before = work.programs.length;
+  if (executes) for (const one of executed(work, path)) tryStart(work, one);
+  settle(work, true);
+  question.progress?.(`asking for numbers in ${world.modules.length} files`);
+  const sites = callSites(work.reach, abi);
+  const execRefused = !executes
+    ? sites.some((site) => executing(work, site))
+    : work.programs.length === before;
+  if (executes) {
+    const site = sites.find((one) => executing(work, one));
+    const where = site === undefined ? '' : ` (${labelOf(site.module, site.address)})`;
+    work.notices.push(
+      execRefused
+        ? `it can execute programs${where}, and none is known: execve is refused; name them with --also PROGRAM`
+        : `it can execute programs${where}; included: ${work.programs.slice(before).map(short).join(', ')}; name others with --also PROGRAM`,
+    );
+  }
+  return conclude(work, sites, executes, execRefused);
+}
+
+const short = (path: string) => path.slice(path.lastIndexOf('/') + 1);
+
+/** The programs that can be meant where this one executes others: those that the user named, or the command line, a script, or
+ * the program's own strings name, and the shell where a library names it. */
+function executed(work: Work, path: string): ReadonlySet<string> {
+  const { question } = work;
+  const wanted = new Set<string>();
+  for (const name of question.also) for (const one of named(name, path)) wanted.add(one);
+  for (const word of question.words) {
+    const found = inPath(word, path);
+    if (found !== undefined) wanted.add(found);
+    if (/[\s;|&]/.test(word)) for (const one of programsIn(word, path)) wanted.add(one);
+    else if (/[./]/.test(word)) for (const one of programsIn(scriptText(word) ?? '', path)) wanted.add(one);
+  }
+  for (const script of startOf(question.program, path).scripts)
+    for (const one of programsIn(scriptText(script) ?? '', path)) wanted.add(one);
+  for (const one of constantPrograms(work, path)) wanted.add(one);
+  return new Set([...wanted].slice(0, MAX_PROGRAMS));
+}
+
+function searchPath(question: Question): string {
+  return question.environment.PATH ?? '/usr/local/bin:/usr/bin:/bin';
+}
+
+function interpreterOf(world: World): string | undefined {
+  return world.modules[0]?.code.elf.interpreter;
+}
+
+/** The loader's own execve serves only a loader that is itself started as a command (ld.so(8)), and we know how this program
+ * is started. */
+function executing(work: Work, site: CallSite): boolean {
+  if (!site.names.includes('execve') && !site.names.includes('execveat')) return false;
+  return !isLoader(work, site.module);
+}
+
+function isLoader(work: Work, module: Module): boolean {
+  return (
+    module.path !== work.programs[0] &&
+    module.interpreter !== undefined &&
+    work.world.byPath.get(module.path) === module &&
+    module.code.dynamic?.soname?.startsWith('ld-') === true
+  );
+}
+
+function named(name: string, path: string): readonly string[] {
+  if (name === '@shell-utils')
+    return shellUtilities.map((one) => inPath(one, path)).filter((one) => one !== undefined);
+  const found = inPath(name, path);
+  if (found === undefined)
+    throw new SandboxError(`--also ${name}: there is no such program`, {
+      advice: 'give a name in PATH, a path, or @shell-utils',
+    });
+  return [found];
+}
+
+function addStart(work: Work, path: string, isFirst: boolean): void {
+  const { program, scripts } = startOf(path, searchPath(work.question));
+  for (const script of scripts) work.files.add(script);
+  if (work.programs.includes(program)) return;
+  const elf = readFileSync(program);
+  if (isFirst && isElf(elf) && elf.readUInt16LE(18) !== EM_X86_64) {
+    throw new SandboxError(`${program}: only x86-64 programs can be analysed so far`, {
+      advice: 'write a policy, or record one',
+    });
+  }
+  work.programs.push(program);
+  addProgram(work.world, program);
+}
+
+/** A program that may be executed: what cannot be read is said, and left out. */
+function tryStart(work: Work, path: string): void {
+  try {
+    addStart(work, path, false);
+  } catch (error) {
+    work.notices.push(`${path} is left out: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+/** The kernel's own library, which is in every process: its calls are what time functions fall back on. */
+function addVdso(work: Work): void {
+  try {
+    const line = readFileSync('/proc/self/maps', 'utf8')
+      .split('\n')
+      .find((one) => one.endsWith('[vdso]'));
+    const [start, end] = (line ?? '')
+      .split(' ')[0]!
+      .split('-')
+      .map((one) => Number.parseInt(one, 16));
+    if (start === undefined || end === undefined) return;
+    const bytes = Buffer.alloc(end - start);
+    const fd = process.getBuiltinModule('node:fs').openSync('/proc/self/mem', 'r');
+    try {
+      process.getBuiltinModule('node:fs').readSync(fd, bytes, 0, bytes.length, start);
+    } finally {
+      process.getBuiltinModule('node:fs').closeSync(fd);
+    }
+    const module = addModule(work.world, '[vdso]', parseElf({ file: '[vdso]', bytes }), undefined);
+    addExports(work.reach, module, 'called instead of the kernel');
+  } catch {
+    work.notices.push(
+      'the vDSO cannot be read; the calls that stand for it are taken from the C library alone',
+    );
+  }
+}
+
+/** Follows code, then adds what is loaded by name, until nothing changes. */
+function settle(work: Work, withPlugins: boolean): void {
+  const { world, reach } = work;
+  for (;;) {
+    for (; work.rooted < world.modules.length; work.rooted++) {
+      const module = world.modules[work.rooted]!;
+      if (module.path !== '[vdso]') addModuleRoots(reach, module);
+      if (module.isSurface) addSurface(reach, module, 'plug-in');
+    }
+    run(reach);
+    const modules = world.modules.length;
+    const reached = reach.queue.length;
+    for (const { text, module } of mentions(reach, work.mentioned)) {
+      if (/^[\w.+/[-]+$/.test(text)) mention(work, text, module);
+    }
+    if (withPlugins) {
+      for (const [name, module, why] of work.wanted.splice(0)) loadByName(work, name, module, why);
+    }
+    work.mentioned = reached;
+    for (const family of withPlugins ? families : []) {
+      if (work.familiesDone.has(family.name)) continue;
+      const by = world.definitions.get(family.exported)?.[0]?.module;
+      if (by === undefined) continue;
+      work.familiesDone.add(family.name);
+      work.question.progress?.(`${family.name}`);
+      for (const file of familyFiles(family, by.path, work.files)) tryPlugin(work, file, by, family.name);
+    }
+    if (modules === world.modules.length && reached === reach.queue.length && work.rooted === modules) return;
+  }
+}
+
+/** A string that reached code names: a library, or a function that is looked up by name. */
+function mention(work: Work, text: string, module: Module): void {
+  const { world } = work;
+  const known = work.names.get(text);
+  if (known?.has(module) === true) return;
+  if (known === undefined) work.names.set(text, new Set([module]));
+  else known.add(module);
+  if (text.endsWith('nsswitch.conf')) {
+    for (const name of nameServices()) work.wanted.push([name, module, 'name service']);
+  }
+  if (LIBRARY_NAME.test(text)) work.wanted.push([text, module, 'named in the code']);
+  const isLooking = module.code.dynamic?.soname?.startsWith('ld-') === true || importsLookup(module);
+  if (!isLooking) return;
+  for (const definition of world.definitions.get(text) ?? []) {
+    addRoot(
+      work.reach,
+      { module: definition.module, address: definition.symbol.address },
+      `looked up by name in ${short(module.path)}`,
+    );
+  }
+}
+
+const lookups = new WeakMap<Module, boolean>();
+
+function importsLookup(module: Module): boolean {
+  let known = lookups.get(module);
+  if (known === undefined) {
+    known =
+      module.code.dynamic?.symbols.some(
+        (one) => !one.defined && (one.name === 'dlsym' || one.name === 'dlvsym'),
+      ) === true;
+    lookups.set(module, known);
+  }
+  return known;
+}
+
+function loadByName(work: Work, name: string, module: Module, why: string): void {
+  const key = `${name} ${name.includes('/') ? '' : module.path}`;
+  if (work.librariesDone.has(key)) return;
+  work.librariesDone.add(key);
+  const interpreter = module.interpreter ?? interpreterOf(work.world);
+  for (const path of findLibrary(name, requester(module, interpreter), work.world.libraryPath))
+    tryPlugin(work, path, module, why);
+}
+
+function tryPlugin(work: Work, path: string, by: Module, why: string): void {
+  try {
+    if (!isElf(readFileSync(path).subarray(0, 4))) return;
+    addPlugged(work, addPlugin(work.world, path, by.interpreter ?? interpreterOf(work.world)), why);
+  } catch (error) {
+    work.notices.push(`${path} is left out: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+/** The first of them is the plug-in, whose exports its loader asks for; the others are what it needs. */
+function addPlugged(work: Work, modules: readonly Module[], why: string): void {
+  const [plugin] = modules;
+  if (plugin !== undefined && !plugin.isSurface) addExports(work.reach, plugin, why);
+}
+
+const MAX_NAMES = 32;
+
+/** Paths of programs that the program's own strings name, and names in PATH where it asks the C library to search there. */
+function constantPrograms(work: Work, path: string): readonly string[] {
+  const [first] = work.programs;
+  const own = work.world.byPath.get(first!);
+  const isSearching =
+    own?.code.dynamic?.symbols.some(
+      (one) => !one.defined && /^(execl?vpe?|execlp|posix_spawnp)$/.test(one.name),
+    ) === true;
+  const paths: string[] = [];
+  const names: string[] = [];
+  for (const [text, modules] of work.names) {
+    if (text === '/bin/sh') paths.push(text);
+    if (own === undefined || !modules.has(own) || text.length < 2) continue;
+    if (text.startsWith('/')) {
+      if (isExecutable(text)) paths.push(text);
+    } else if (isSearching && !text.includes('/')) {
+      const program = inPath(text, path);
+      if (program !== undefined) names.push(program);
+    }
+  }
+  // A large program has so many strings that some are names of programs by chance.
+  return names.length > MAX_NAMES ? paths : [...paths, ...names];
+}
+
+function conclude(work: Work, sites: readonly CallSite[], executes: boolean, execRefused: boolean): Analysis {
+  const calls = new Map<string, CallSite | undefined>();
+  const unknown = sites.filter((site) => site.lost.length > 0);
+  for (const site of sites) {
+    for (const name of site.isSetId ? [...site.names, ...setIdCalls] : site.names) {
+      if (name.startsWith('execve') && !executing(work, site)) continue;
+      if (!calls.has(name)) calls.set(name, site);
+    }
+  }
+  // The kernel itself restarts interrupted sleeps through this number (restart_syscall(2)).
+  if (!calls.has('restart_syscall')) calls.set('restart_syscall', undefined);
+  if (execRefused) for (const name of ['execve', 'execveat']) calls.delete(name);
+  if (unknown.length > 0) {
+    for (const name of groupMembers(WIDE) ?? [])
+      if (!calls.has(name) && !name.startsWith('execve')) calls.set(name, undefined);
+    for (const site of unknown) {
+      work.notices.push(
+        `the number of a call is not known at ${labelOf(site.module, site.address)}: ${site.lost.map((one) => `${one.why} at ${labelOf(one.module, one.address)}`)[0]}; ${WIDE} is permitted`,
+      );
+    }
+  }
+  for (const site of sites) {
+    if (site.isThroughPointer)
+      work.notices.push(
+        `${labelOf(site.module, site.address)} is called through pointers, too: the numbers are the constants at such calls`,
+      );
+  }
+  for (const { name, by } of work.world.missing) work.notices.push(`${name}, needed by ${by}, is not found`);
+  if (sites.some((site) => site.isForeign && work.programs.includes(site.module.path))) {
+    work.notices.push('it contains calls through another ABI (int 0x80), which the filter refuses');
+  }
+  loaders(work);
+  return {
+    reach: work.reach,
+    sites,
+    programs: work.programs,
+    calls: new Map([...calls].sort(([a], [b]) => (a < b ? -1 : 1))),
+    unknown,
+    notices: [...new Set(work.notices)],
+    executes,
+    execRefused,
+    files: [...work.files, ...work.world.modules.map((one) => one.path)].filter((one) => one !== '[vdso]'),
+  };
+}
+
+/** Says who can load libraries whose names are not known. */
+function loaders(work: Work): void {
+  const covered = new Set(
+    families
+      .filter((one) => work.familiesDone.has(one.name))
+      .map((one) => work.world.definitions.get(one.exported)?.[0]?.module),
+  );
+  const names = work.world.modules
+    .filter(
+      (one) =>
+        !covered.has(one) &&
+        !one.isSurface &&
+        one.code.dynamic?.symbols.some((symbol) => !symbol.defined && symbol.name === 'dlopen') === true,
+    )
+    .filter((one) => !one.path.includes('/gconv/'))
+    .map((one) => short(one.path));
+  if (names.length > 0)
+    work.notices.push(
+      `libraries can be loaded while it runs, by ${names.join(', ')}: give those that are not in known folders with --plugin PATH`,
+    );
+}
+
+/** `libc.so.6 openat64+0x1f`, or the offset in the file where there is no name. */
+export function labelOf(module: Module, address: number): string {
+  const index = functionAt(module.code, address);
+  const start = index < 0 ? address : module.code.functionStart[index]!;
+  const symbol = module.code.dynamic?.symbols.find(
+    (one) => one.defined && one.address === start && one.name !== '',
+  );
+  const offset = address - start;
+  const region = module.code.regions[regionAt(module.code, address)];
+  const where = symbol?.name ?? `0x${start.toString(16)}`;
+  const what = region?.isCode === true || region === undefined ? where : `${region.name || 'data'}`;
+  return `${short(module.path)} ${what}${region?.isCode === true && offset > 0 ? `+0x${offset.toString(16)}` : ''}`;
+}

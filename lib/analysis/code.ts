@@ -1,0 +1,536 @@
+// One file's code, read once: where its functions are, and for each what it leads to. Nothing is known of values yet.
+//
+// A function is a range of addresses. Whoever reaches an address in it is taken to reach all of it, so that jump tables,
+// landing pads and anything else within a function need no understanding. Ranges come from the unwind tables; code without
+// them is cut where something is known to begin, and a piece that nothing is known of belongs to what stands before it,
+// which can only make more reachable.
+
+import { type Dynamic, readDynamic, readFullSymbols, STT_FUNC, STT_GNU_IFUNC } from '../elf/dynamic.ts';
+import {
+  type ElfFile,
+  ET_EXEC,
+  offsetOf,
+  PF_X,
+  PT_LOAD,
+  type Section,
+  SHF_EXECINSTR,
+  SHF_WRITE,
+  SHT_NOBITS,
+} from '../elf/file.ts';
+import { type Relocations, readRelocations, relocationTypes } from '../elf/relocations.ts';
+import { type FunctionRange, functionRanges, landingPads } from '../elf/unwind.ts';
+import { flow, found, readInstruction, reference } from './x86-64/lengths.ts';
+
+/** What an instruction does with the address that stands in it. */
+export const use = {
+  call: 0,
+  jump: 1,
+  /** Calls or jumps to what stands in memory there. */
+  through: 2,
+  address: 3,
+  memory: 4,
+  /** A number that could be an address, in code at fixed addresses. */
+  constant: 5,
+} as const;
+
+/** A contiguous piece of the file that is loaded: a section, or a segment where there are no sections. */
+export interface Region {
+  readonly name: string;
+  readonly start: number;
+  readonly end: number;
+  readonly isCode: boolean;
+  readonly isWritable: boolean;
+  /** Each word stands for itself: the global offset table. */
+  readonly isSlots: boolean;
+  /** Bytes of it that are in the file; undefined: .bss. */
+  readonly offset: number | undefined;
+}
+
+export interface CodeFile {
+  readonly elf: ElfFile;
+  readonly dynamic: Dynamic | undefined;
+  readonly relocations: Relocations;
+  readonly regions: readonly Region[];
+  /** Whether it is loaded where it was linked to be, so that plain numbers can be addresses. */
+  readonly isFixed: boolean;
+  /** What the unwinder calls of this file, or words that point to it. */
+  readonly personalities: readonly number[];
+  /** Functions by start, ascending; `functionEnd` may be less than the next start. */
+  readonly functionStart: Float64Array;
+  readonly functionEnd: Float64Array;
+  /** 1: what comes before runs on into it. */
+  readonly functionContinues: Uint8Array;
+  /** 1: it has an entry in the unwind tables, so that its bounds are known. */
+  readonly functionIsKnown: Uint8Array;
+  /** Functions that the unwinder may enter, by start. */
+  readonly unwound: ReadonlyMap<number, FunctionRange>;
+  /** References by the address of their instruction, ascending. */
+  readonly site: Float64Array;
+  readonly use: Uint8Array;
+  readonly target: Float64Array;
+  /** Addresses of `syscall` instructions, ascending; and of int 0x80 and sysenter. */
+  readonly syscalls: Float64Array;
+  readonly foreign: Float64Array;
+  readonly instructions: number;
+}
+
+/** Throws ElfError. */
+export function readCode(elf: ElfFile): CodeFile {
+  const dynamic = readDynamic(elf);
+  const relocations = readRelocations(elf, dynamic);
+  const regions = regionsOf(elf);
+  const isFixed = elf.type === ET_EXEC;
+  const code = regions.filter((one) => one.isCode);
+  const unwind = functionRanges(elf);
+  const ranges = unwind.ranges
+    .filter((one) => code.some((region) => one.start >= region.start && one.end <= region.end))
+    .sort((a, b) => a.start - b.start || b.end - a.end);
+  const collector = newCollector(isFixed, regions);
+  const pieces: Piece[] = [];
+  let next = 0;
+  for (const region of code) {
+    const bytes = elf.bytes.subarray(region.offset!, region.offset! + (region.end - region.start));
+    const isStubs = region.name.startsWith('.plt') || region.name === '.iplt';
+    let at = region.start;
+    const gap = (end: number) => {
+      if (end > at) sweep(collector, bytes, region.start, at, end, true, isStubs ? pieces : undefined);
+      if (end > at && !isStubs) pieces.push({ start: at, end, isGap: true });
+    };
+    for (; next < ranges.length && ranges[next]!.start < region.end; next++) {
+      const range = ranges[next]!;
+      if (range.end <= at || isStubs) continue;
+      const start = Math.max(range.start, at);
+      gap(start);
+      const runsOut = sweep(collector, bytes, region.start, start, range.end, false, undefined);
+      pieces.push({ start, end: range.end, isGap: false, runsOut });
+      at = range.end;
+    }
+    gap(region.end);
+  }
+  const references = finish(collector);
+  const functions = cutGaps(elf, dynamic, relocations, regions, pieces, references);
+  const { personalities } = unwind;
+  const unwound = new Map(ranges.filter((one) => one.lsda !== 0).map((one) => [one.start, one]));
+  return { elf, dynamic, relocations, regions, isFixed, personalities, unwound, ...functions, ...references };
+}
+
+/** A file whose code is not looked into: nothing in it makes a system call, so what it leads to is what its words point to,
+ * which the caller takes as reached altogether. */
+export function readSurface(elf: ElfFile, dynamic: Dynamic | undefined): CodeFile {
+  const none = new Float64Array(0);
+  const nothing = new Uint8Array(0);
+  return {
+    elf,
+    dynamic,
+    relocations: readRelocations(elf, dynamic),
+    regions: regionsOf(elf),
+    isFixed: false,
+    personalities: [],
+    unwound: new Map(),
+    functionStart: none,
+    functionEnd: none,
+    functionContinues: nothing,
+    functionIsKnown: nothing,
+    site: none,
+    use: nothing,
+    target: none,
+    syscalls: none,
+    foreign: none,
+    instructions: 0,
+  };
+}
+
+/** Whether the bytes of a `syscall` instruction stand anywhere in code, and of sysenter or int 0x80. */
+export function mayCallKernel(elf: ElfFile): boolean {
+  return elf.segments.some((one) => {
+    if (one.type !== PT_LOAD || (one.flags & PF_X) === 0) return false;
+    const bytes = elf.bytes.subarray(one.offset, one.offset + one.fileSize);
+    return ['\x0f\x05', '\x0f\x34', '\xcd\x80'].some((code) => bytes.includes(code, 0, 'latin1'));
+  });
+}
+
+export function regionsOf(elf: ElfFile): readonly Region[] {
+  if (elf.sections.length > 0) {
+    return elf.sections
+      .filter((one) => (one.flags & 0x400) === 0 || one.type !== SHT_NOBITS)
+      .map((one: Section) => ({
+        name: one.name,
+        start: one.address,
+        end: one.address + one.size,
+        isCode: (one.flags & SHF_EXECINSTR) !== 0 && one.type !== SHT_NOBITS,
+        isWritable: (one.flags & SHF_WRITE) !== 0,
+        isSlots: one.name === '.got' || one.name === '.got.plt',
+        offset: one.type === SHT_NOBITS ? undefined : one.offset,
+      }));
+  }
+  return elf.segments
+    .filter((one) => one.type === PT_LOAD && one.fileSize > 0)
+    .map((one) => ({
+      name: '',
+      start: one.address,
+      end: one.address + ((one.flags & PF_X) !== 0 ? one.fileSize : one.memorySize),
+      isCode: (one.flags & PF_X) !== 0,
+      isWritable: (one.flags & 2) !== 0,
+      isSlots: false,
+      offset: one.offset,
+    }))
+    .sort((a, b) => a.start - b.start);
+}
+
+/** Where the unwinder enters a function. A table of another form than gcc's and LLVM's says nothing. */
+export function padsOf(code: CodeFile, index: number): readonly number[] {
+  const range = code.unwound.get(code.functionStart[index]!);
+  if (range === undefined) return [];
+  try {
+    return landingPads(code.elf, range);
+  } catch {
+    return [];
+  }
+}
+
+interface Piece {
+  readonly start: number;
+  readonly end: number;
+  readonly isGap: boolean;
+  /** The last instruction is followed by what comes next, and is no call: calls at an end do not return. Some functions of
+   * assembly end their unwind entry in the middle (glibc's clone3). */
+  readonly runsOut?: boolean;
+}
+
+interface Collector {
+  readonly isFixed: boolean;
+  readonly low: number;
+  readonly high: number;
+  site: Float64Array;
+  use: Uint8Array;
+  target: Float64Array;
+  count: number;
+  instructions: number;
+  readonly syscalls: number[];
+  readonly foreign: number[];
+}
+
+interface References {
+  readonly site: Float64Array;
+  readonly use: Uint8Array;
+  readonly target: Float64Array;
+  readonly syscalls: Float64Array;
+  readonly foreign: Float64Array;
+  readonly instructions: number;
+}
+
+function newCollector(isFixed: boolean, regions: readonly Region[]): Collector {
+  const capacity = 1 << 14;
+  return {
+    isFixed,
+    low: Math.min(...regions.map((one) => one.start)),
+    high: Math.max(...regions.map((one) => one.end)),
+    site: new Float64Array(capacity),
+    use: new Uint8Array(capacity),
+    target: new Float64Array(capacity),
+    count: 0,
+    instructions: 0,
+    syscalls: [],
+    foreign: [],
+  };
+}
+
+function note(to: Collector, site: number, kind: number, target: number): void {
+  if (to.count === to.site.length) {
+    const size = to.count * 2;
+    const grow = <T extends Float64Array | Uint8Array>(old: T, fresh: T): T => {
+      fresh.set(old as never);
+      return fresh;
+    };
+    to.site = grow(to.site, new Float64Array(size));
+    to.target = grow(to.target, new Float64Array(size));
+    to.use = grow(to.use, new Uint8Array(size));
+  }
+  to.site[to.count] = site;
+  to.use[to.count] = kind;
+  to.target[to.count++] = target;
+}
+
+function finish(from: Collector): References {
+  return {
+    site: from.site.slice(0, from.count),
+    use: from.use.slice(0, from.count),
+    target: from.target.slice(0, from.count),
+    syscalls: Float64Array.from(from.syscalls),
+    foreign: Float64Array.from(from.foreign),
+    instructions: from.instructions,
+  };
+}
+
+/** Reads start … end one instruction after the other. `isGap`: it will be cut, so that jumps within it count, too. `stubs`:
+ * a new function begins behind each jump (linkage tables). */
+function sweep(
+  to: Collector,
+  bytes: Uint8Array,
+  base: number,
+  start: number,
+  end: number,
+  isGap: boolean,
+  stubs: Piece[] | undefined,
+): boolean {
+  const last = end - base;
+  let begin = start;
+  let at = start - base;
+  let runsOut = false;
+  while (at < last) {
+    readInstruction(bytes, at, last);
+    const site = base + at;
+    at += found.length;
+    const after = base + at;
+    to.instructions++;
+    const where = found.flow;
+    if (!found.isPadding)
+      runsOut =
+        where === flow.next || where === flow.branch || where === flow.syscall || where === flow.foreign;
+    if (where === flow.jump || where === flow.branch) {
+      const target = after + found.target;
+      // Within a function it changes nothing.
+      if (isGap || target < start || target >= end) note(to, site, use.jump, target);
+    } else if (where === flow.call) note(to, site, use.call, after + found.target);
+    else if (where === flow.syscall) to.syscalls.push(site);
+    else if (where === flow.foreign) to.foreign.push(site);
+    const isThrough = where === flow.callIndirect || where === flow.jumpIndirect;
+    if (found.reference !== reference.none) {
+      if (found.reference === reference.address) note(to, site, use.address, after + found.displacement);
+      else if (found.reference === reference.memory)
+        note(to, site, isThrough ? use.through : use.memory, after + found.displacement);
+      else if (to.isFixed && found.displacement >= to.low && found.displacement < to.high)
+        note(to, site, isThrough ? use.through : use.constant, found.displacement);
+    }
+    if (to.isFixed && found.immediate >= to.low && found.immediate < to.high && found.immediate !== 0)
+      note(to, site, use.constant, found.immediate);
+    if (stubs !== undefined && (where === flow.jump || where === flow.jumpIndirect)) {
+      stubs.push({ start: begin, end: after, isGap: false });
+      begin = after;
+    }
+  }
+  if (stubs !== undefined && begin < end) stubs.push({ start: begin, end, isGap: false });
+  return runsOut;
+}
+
+/** Cuts code without unwind tables at every address that anything names. */
+function cutGaps(
+  elf: ElfFile,
+  dynamic: Dynamic | undefined,
+  relocations: Relocations,
+  regions: readonly Region[],
+  pieces: readonly Piece[],
+  references: References,
+): Pick<CodeFile, 'functionStart' | 'functionEnd' | 'functionContinues' | 'functionIsKnown'> {
+  const gaps = pieces.filter((one) => one.isGap);
+  const cuts = new Set<number>();
+  const gapAt = (address: number): boolean => {
+    let low = 0;
+    let high = gaps.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (gaps[middle]!.end <= address) low = middle + 1;
+      else high = middle;
+    }
+    return low < gaps.length && gaps[low]!.start <= address;
+  };
+  const cut = (address: number) => {
+    if (gapAt(address)) cuts.add(address);
+  };
+  if (gaps.length > 0) {
+    cut(elf.entry);
+    for (let index = 0; index < references.site.length; index++) {
+      const kind = references.use[index]!;
+      if (kind === use.call || kind === use.address || kind === use.constant) cut(references.target[index]!);
+    }
+    for (const symbol of [...(dynamic?.symbols ?? []), ...readFullSymbols(elf)]) {
+      if (symbol.defined && (symbol.type === STT_FUNC || symbol.type === STT_GNU_IFUNC)) cut(symbol.address);
+    }
+    for (let index = 0; index < relocations.count; index++) {
+      const type = relocations.type[index];
+      if (type === relocationTypes.relative || type === relocationTypes.irelative)
+        cut(relocations.addend[index]!);
+    }
+    for (const tag of ['init', 'fini'] as const) cut(dynamic?.value(tag) ?? 0);
+    if (elf.type === ET_EXEC) {
+      for (const region of regions) if (!region.isCode) forEachWord(elf, region, (_, value) => cut(value));
+    }
+  }
+  const sortedCuts = Float64Array.from(cuts).sort();
+  const starts: number[] = [];
+  const ends: number[] = [];
+  const continues: number[] = [];
+  const known: number[] = [];
+  let next = 0;
+  let before: Piece | undefined;
+  for (const piece of [...pieces].sort((a, b) => a.start - b.start)) {
+    let runsOn = before?.end === piece.start && before.runsOut === true ? 1 : 0;
+    before = piece;
+    if (!piece.isGap) {
+      starts.push(piece.start);
+      ends.push(piece.end);
+      continues.push(runsOn);
+      known.push(1);
+      continue;
+    }
+    let begin = piece.start;
+    const offset = offsetOf(elf, piece.start)!;
+    const bytes = elf.bytes.subarray(offset, offset + (piece.end - piece.start));
+    while (next < sortedCuts.length && sortedCuts[next]! < piece.end) {
+      const cutAt = sortedCuts[next++]!;
+      if (cutAt <= begin) continue;
+      starts.push(begin);
+      ends.push(cutAt);
+      continues.push(runsOn);
+      known.push(0);
+      runsOn = endsOpen(bytes, begin - piece.start, cutAt - piece.start) ? 1 : 0;
+      begin = cutAt;
+    }
+    starts.push(begin);
+    ends.push(piece.end);
+    continues.push(runsOn);
+    known.push(0);
+    before = { ...piece, runsOut: endsOpen(bytes, begin - piece.start, piece.end - piece.start) };
+  }
+  return {
+    functionStart: Float64Array.from(starts),
+    functionEnd: Float64Array.from(ends),
+    functionContinues: Uint8Array.from(continues),
+    functionIsKnown: Uint8Array.from(known),
+  };
+}
+
+/** Whether the code before `end` can go on there. */
+function endsOpen(bytes: Uint8Array, start: number, end: number): boolean {
+  let isOpen = true;
+  for (let at = start; at < end; at += found.length) {
+    readInstruction(bytes, at, end);
+    if (found.isPadding) continue;
+    const where = found.flow;
+    isOpen =
+      where !== flow.jump &&
+      where !== flow.jumpIndirect &&
+      where !== flow.return &&
+      where !== flow.stop &&
+      where !== flow.invalid;
+  }
+  return isOpen;
+}
+
+/** Each aligned word of a region that is in the file. */
+export function forEachWord(
+  elf: ElfFile,
+  region: Region,
+  visit: (place: number, value: number) => void,
+): void {
+  if (region.offset === undefined) return;
+  const { bytes } = elf;
+  const first = Math.ceil(region.start / 8) * 8;
+  const length = Math.min(region.end - region.start, bytes.length - region.offset);
+  for (let place = first; place + 8 <= region.start + length; place += 8) {
+    const at = region.offset + (place - region.start);
+    const high = bytes.readUInt32LE(at + 4);
+    if (high > 0xffff) continue;
+    const value = high * 2 ** 32 + bytes.readUInt32LE(at);
+    if (value !== 0) visit(place, value);
+  }
+}
+
+/** Index of the last element that is not greater; -1: all are. */
+export function lastNotAbove(list: Float64Array, value: number): number {
+  let low = 0;
+  let high = list.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (list[middle]! <= value) low = middle + 1;
+    else high = middle;
+  }
+  return low - 1;
+}
+
+/** The function that an address lies in; -1: none. Padding behind a function belongs to none. */
+export function functionAt(code: CodeFile, address: number): number {
+  const index = lastNotAbove(code.functionStart, address);
+  return index >= 0 && address < code.functionEnd[index]! ? index : -1;
+}
+
+export function regionAt(code: CodeFile, address: number): number {
+  let low = 0;
+  let high = code.regions.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (code.regions[middle]!.start <= address) low = middle + 1;
+    else high = middle;
+  }
+  return low > 0 && address < code.regions[low - 1]!.end ? low - 1 : -1;
+}
+
+const live = new WeakMap<CodeFile, Map<number, ReadonlySet<number> | undefined>>();
+const jumpOrders = new WeakMap<CodeFile, readonly number[]>();
+
+/** The instructions of a function whose bounds are not known that control can come to; undefined: it may be any of them. Tables
+ * and strings between such functions are then not taken for code. */
+export function liveInstructions(code: CodeFile, index: number): ReadonlySet<number> | undefined {
+  if (code.functionIsKnown[index] === 1) return undefined;
+  let known = live.get(code);
+  if (known === undefined) {
+    known = new Map();
+    live.set(code, known);
+  }
+  if (!known.has(index)) known.set(index, findLive(code, index));
+  return known.get(index);
+}
+
+function findLive(code: CodeFile, index: number): ReadonlySet<number> | undefined {
+  const start = code.functionStart[index]!;
+  const end = code.functionEnd[index]!;
+  const region = code.regions[regionAt(code, start)]!;
+  const shift = region.offset! - region.start;
+  const seen = new Set<number>();
+  const queue = [start, ...jumpsInto(code, start, end)];
+  for (let address = queue.pop(); address !== undefined; address = queue.pop()) {
+    while (address >= start && address < end && !seen.has(address)) {
+      seen.add(address);
+      readInstruction(code.elf.bytes, address + shift, end + shift);
+      const next: number = address + found.length;
+      const where = found.flow;
+      // Where a jump through a register goes is not known here: all of it counts.
+      if (where === flow.jumpIndirect && found.reference !== reference.memory) return undefined;
+      if (where === flow.jump || where === flow.branch) queue.push(next + found.target);
+      if (
+        where === flow.jump ||
+        where === flow.jumpIndirect ||
+        where === flow.return ||
+        where === flow.stop ||
+        where === flow.invalid
+      )
+        break;
+      address = next;
+    }
+  }
+  return seen;
+}
+
+/** Where jumps from elsewhere in the file enter a range. */
+function jumpsInto(code: CodeFile, start: number, end: number): number[] {
+  let order = jumpOrders.get(code);
+  if (order === undefined) {
+    const list: number[] = [];
+    for (let at = 0; at < code.site.length; at++) if (code.use[at] === use.jump) list.push(at);
+    order = list.sort((a, b) => code.target[a]! - code.target[b]!);
+    jumpOrders.set(code, order);
+  }
+  let low = 0;
+  let high = order.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (code.target[order[middle]!]! < start) low = middle + 1;
+    else high = middle;
+  }
+  const targets: number[] = [];
+  for (let at = low; at < order.length && code.target[order[at]!]! < end; at++) {
+    const site = code.site[order[at]!]!;
+    if (site < start || site >= end) targets.push(code.target[order[at]!]!);
+  }
+  return targets;
+}

@@ -1,0 +1,101 @@
+// Which calls each reached `syscall` instruction makes.
+
+import type { Abi } from '../linux/abi.ts';
+import { newestNumber, syscallName } from '../linux/syscalls.ts';
+import { functionAt, regionAt } from './code.ts';
+import { isReached, type Reach } from './reach.ts';
+import { type Lost, valuesBefore } from './values.ts';
+import type { Module, Spot } from './world.ts';
+import { fieldLoad } from './x86-64/operations.ts';
+
+/** One instruction that makes system calls. */
+export interface CallSite extends Spot {
+  readonly names: readonly string[];
+  /** Numbers that no call has. */
+  readonly strange: readonly number[];
+  /** Where the number could not be followed; empty: the names are all. */
+  readonly lost: readonly Lost[];
+  /** The number comes out of a structure, in the way of a C library that lets every thread change its identity. */
+  readonly isSetId: boolean;
+  /** Among the callers are calls through pointers. */
+  readonly isThroughPointer: boolean;
+  /** int 0x80 or sysenter: another ABI's numbers. */
+  readonly isForeign: boolean;
+}
+
+/** A C library sends these to all threads through a structure with the number in it (glibc: nptl/nptl_setxid.c; musl:
+ * src/unistd/setxid.c), because the kernel changes one thread only. */
+export const setIdCalls = [
+  'setuid',
+  'setgid',
+  'setreuid',
+  'setregid',
+  'setresuid',
+  'setresgid',
+  'setgroups',
+] as const;
+
+const RAX = 0;
+
+export function callSites(reach: Reach, abi: Abi): readonly CallSite[] {
+  const sites: CallSite[] = [];
+  for (const module of reach.world.modules) {
+    for (const address of module.code.syscalls) {
+      if (isReached(reach, module, address)) sites.push(callSite(reach, { module, address }, abi));
+    }
+    for (const address of module.code.foreign) {
+      if (!isReached(reach, module, address)) continue;
+      sites.push({
+        module,
+        address,
+        names: [],
+        strange: [],
+        lost: [],
+        isSetId: false,
+        isThroughPointer: false,
+        isForeign: true,
+      });
+    }
+  }
+  return sites;
+}
+
+function callSite(reach: Reach, spot: Spot, abi: Abi): CallSite {
+  const { constants, lost, isThroughPointer } = valuesBefore(reach, spot, RAX);
+  const names = new Set<string>();
+  const strange: number[] = [];
+  for (const value of constants) {
+    // The kernel takes the low 32 bits, signed (arch/x86/entry/common.c, do_syscall_64).
+    const name = syscallName(abi, value | 0);
+    if (name !== undefined) names.add(name);
+    else if ((value | 0) >= 0 && (value | 0) <= newestNumber(abi)) strange.push(value | 0);
+  }
+  const isSetId = lost.length > 0 && looksLikeSetId(spot.module, spot.address);
+  return {
+    ...spot,
+    names: [...names].sort(),
+    strange,
+    lost: isSetId ? [] : lost,
+    isSetId,
+    isThroughPointer,
+    isForeign: false,
+  };
+}
+
+/** Whether the number and all three arguments come out of one structure, within the instructions just before the call. */
+function looksLikeSetId(module: Module, address: number): boolean {
+  const { code } = module;
+  const region = code.regions[regionAt(code, address)]!;
+  const start = code.functionStart[functionAt(code, address)]!;
+  const fields = new Map<number, { base: number; offset: number }>();
+  for (let at = address - 1; at >= Math.max(start, address - 48); at--) {
+    const field = fieldLoad(code.elf.bytes, region.offset! + (at - region.start), at);
+    if (field !== undefined && !fields.has(field.to)) fields.set(field.to, field);
+  }
+  const [number, first, second, third] = [RAX, 7, 6, 2].map((register) => fields.get(register));
+  if (number === undefined || first === undefined || second === undefined || third === undefined)
+    return false;
+  if ([first, second, third].some((one) => one.base !== number.base)) return false;
+  const offsets = [first, second, third].map((one) => one.offset - number.offset).join();
+  return offsets === '8,16,24' || offsets === '-12,-8,-4';
+}

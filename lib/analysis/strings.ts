@@ -1,0 +1,74 @@
+// The constant strings that reached code and data name: among them are the names of libraries that are loaded by dlopen and
+// of programs that are executed. That such a string is near says that it may be used, not that it is; so it only adds.
+
+import { firstRelocation, relocationTypes } from '../elf/relocations.ts';
+import { type CodeFile, regionAt, use } from './code.ts';
+import { firstSite, type Reach } from './reach.ts';
+import { type Module, moduleOfNode } from './world.ts';
+
+export interface Mention {
+  readonly text: string;
+  readonly module: Module;
+}
+
+const MAX_LENGTH = 200;
+
+/** Strings named by the nodes that were reached since `from` (an index in the search's queue). */
+export function* mentions(reach: Reach, from: number): Generator<Mention> {
+  for (let at = from; at < reach.queue.length; at++) {
+    const node = reach.queue[at]!;
+    const module = moduleOfNode(reach.world, node);
+    const { code } = module;
+    const index = node - module.base;
+    const functions = code.functionStart.length;
+    if (index < functions) {
+      const end = code.functionEnd[index]!;
+      for (
+        let at = firstSite(code.site, code.functionStart[index]!);
+        at < code.site.length && code.site[at]! < end;
+        at++
+      ) {
+        const kind = code.use[at]!;
+        if (kind !== use.address && kind !== use.constant) continue;
+        const text = stringAt(code, code.target[at]!);
+        if (text !== undefined) yield { text, module };
+      }
+      continue;
+    }
+    const region = code.regions[index - functions]!;
+    // In files at fixed addresses pointers in data have no relocations; the strings beside them are then all looked at.
+    const { relocations } = code;
+    for (
+      let at = firstRelocation(relocations, region.start);
+      at < relocations.count && relocations.place[at]! < region.end;
+      at++
+    ) {
+      if (relocations.type[at] !== relocationTypes.relative) continue;
+      const text = stringAt(code, relocations.addend[at]!);
+      if (text !== undefined) yield { text, module };
+    }
+    if (code.isFixed && !region.isWritable && !region.isCode && region.name.startsWith('.rodata'))
+      yield* allStrings(module, region.start, region.end);
+  }
+}
+
+function* allStrings(module: Module, start: number, end: number): Generator<Mention> {
+  const { code } = module;
+  const region = code.regions[regionAt(code, start)]!;
+  if (region.offset === undefined) return;
+  const text = code.elf.bytes.toString('latin1', region.offset, region.offset + (end - start));
+  for (const match of text.matchAll(/(?<=\0|^)[\x21-\x7e]{2,200}(?=\0)/g)) yield { text: match[0], module };
+}
+
+/** A printable string without blanks in read-only memory. */
+function stringAt(code: CodeFile, address: number): string | undefined {
+  const region = code.regions[regionAt(code, address)];
+  if (region === undefined || region.isCode || region.offset === undefined || region.isSlots)
+    return undefined;
+  const { bytes } = code.elf;
+  const start = region.offset + (address - region.start);
+  const limit = Math.min(start + MAX_LENGTH, region.offset + (region.end - region.start), bytes.length);
+  let end = start;
+  while (end < limit && bytes[end]! > 0x20 && bytes[end]! < 0x7f) end++;
+  return end > start + 1 && bytes[end] === 0 ? bytes.toString('latin1', start, end) : undefined;
+}

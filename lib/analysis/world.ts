@@ -1,0 +1,196 @@
+// All files that can be loaded into the processes in question, as one: the program, its dynamic loader, its libraries, the
+// kernel's vDSO, plug-ins, and programs that it executes. Addresses stay as they were linked, each beside its file, so that
+// no number can be taken for an address of another file. Names are bound to every definition that the loader could choose.
+
+import { realpathSync } from 'node:fs';
+import { type ElfSymbol, readDynamic, STT_TLS } from '../elf/dynamic.ts';
+import { type ElfFile, readElf } from '../elf/file.ts';
+import { relocationTypes } from '../elf/relocations.ts';
+import { findLibrary, type Requester } from '../elf/search.ts';
+import { type CodeFile, mayCallKernel, readCode, readSurface } from './code.ts';
+
+export interface Module {
+  readonly index: number;
+  readonly path: string;
+  readonly code: CodeFile;
+  /** Nodes of the graph: one for each function, then one for each region. */
+  readonly base: number;
+  /** The loader that was asked for by the program that it belongs to. */
+  readonly interpreter: string | undefined;
+  /** Only what it points to is known, not its code (see readSurface). */
+  readonly isSurface: boolean;
+}
+
+/** An address of a file. */
+export interface Spot {
+  readonly module: Module;
+  readonly address: number;
+}
+
+export interface World {
+  readonly modules: Module[];
+  readonly byPath: Map<string, Module>;
+  readonly definitions: Map<string, { module: Module; symbol: ElfSymbol }[]>;
+  /** Libraries that were needed and not found: `name` (needed by `file`). */
+  readonly missing: { readonly name: string; readonly by: string }[];
+  readonly libraryPath: string | undefined;
+  /** LD_PRELOAD, as paths or names. */
+  readonly preload: readonly string[];
+  nodes: number;
+}
+
+export function newWorld(environment: Readonly<Record<string, string | undefined>>): World {
+  return {
+    modules: [],
+    byPath: new Map(),
+    definitions: new Map(),
+    missing: [],
+    libraryPath: environment.LD_LIBRARY_PATH,
+    preload: (environment.LD_PRELOAD ?? '').split(/[ :]+/).filter((one) => one !== ''),
+    nodes: 0,
+  };
+}
+
+/** Adds a program with its loader and all it needs; the modules that are new. Throws ElfError and file system errors. */
+export function addProgram(world: World, path: string): readonly Module[] {
+  const before = world.modules.length;
+  const program = addFile(world, path, undefined);
+  const { interpreter } = program.code.elf;
+  if (interpreter !== undefined) addFile(world, interpreter, interpreter);
+  addNeeded(world, program, interpreter);
+  if (interpreter !== undefined)
+    for (const name of world.preload) addByName(world, name, program, interpreter);
+  return world.modules.slice(before);
+}
+
+/** Adds a plug-in, of which only what it points to is read where its own code cannot make a call: it makes none itself, does not
+ * pass a call's number to the C library, and looks up no names. The modules that are new. */
+export function addPlugin(world: World, path: string, interpreter: string | undefined): readonly Module[] {
+  const before = world.modules.length;
+  const real = realpathSync(path);
+  if (!world.byPath.has(real)) {
+    const elf = readElf(real);
+    const dynamic = readDynamic(elf);
+    const tells =
+      dynamic?.symbols.some((one) => !one.defined && /^(syscall|dlv?sym)$/.test(one.name)) !== false;
+    if (tells || mayCallKernel(elf)) addModule(world, real, elf, interpreter);
+    else addCode(world, real, readSurface(elf, dynamic), interpreter, true);
+  }
+  addNeeded(world, world.byPath.get(real)!, interpreter);
+  return world.modules.slice(before);
+}
+
+function addNeeded(world: World, first: Module, interpreter: string | undefined): void {
+  const queue = [first];
+  for (let module = queue.shift(); module !== undefined; module = queue.shift()) {
+    for (const name of module.code.dynamic?.needed ?? [])
+      queue.push(...addByName(world, name, module, interpreter));
+  }
+}
+
+function addByName(
+  world: World,
+  name: string,
+  by: Module,
+  interpreter: string | undefined,
+): readonly Module[] {
+  const before = world.modules.length;
+  const paths = findLibrary(name, requester(by, interpreter), world.libraryPath);
+  if (paths.length === 0) world.missing.push({ name, by: by.path });
+  for (const path of paths) addFile(world, path, interpreter);
+  return world.modules.slice(before);
+}
+
+export function requester(module: Module, interpreter = module.interpreter): Requester {
+  return {
+    file: module.path,
+    rpath: module.code.dynamic?.rpath ?? [],
+    runpath: module.code.dynamic?.runpath ?? [],
+    machine: module.code.elf.machine,
+    interpreter,
+  };
+}
+
+function addFile(world: World, path: string, interpreter: string | undefined): Module {
+  const real = realpathSync(path);
+  return world.byPath.get(real) ?? addModule(world, real, readElf(real), interpreter);
+}
+
+/** Adds what has been read already, such as the vDSO. */
+export function addModule(world: World, path: string, elf: ElfFile, interpreter: string | undefined): Module {
+  return addCode(world, path, readCode(elf), interpreter, false);
+}
+
+function addCode(
+  world: World,
+  path: string,
+  code: CodeFile,
+  interpreter: string | undefined,
+  isSurface: boolean,
+): Module {
+  const module = { index: world.modules.length, path, code, base: world.nodes, interpreter, isSurface };
+  world.nodes += code.functionStart.length + code.regions.length;
+  world.modules.push(module);
+  world.byPath.set(path, module);
+  for (const symbol of code.dynamic?.symbols ?? []) {
+    if (!symbol.defined || symbol.binding === 0 || symbol.name === '') continue;
+    const list = world.definitions.get(symbol.name);
+    if (list === undefined) world.definitions.set(symbol.name, [{ module, symbol }]);
+    else list.push({ module, symbol });
+  }
+  return module;
+}
+
+export function moduleOfNode(world: World, node: number): Module {
+  let low = 0;
+  let high = world.modules.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (world.modules[middle]!.base <= node) low = middle + 1;
+    else high = middle;
+  }
+  return world.modules[low - 1]!;
+}
+
+/** Every definition that a wanted symbol can be bound to: of its version where both say one. A definition of the file's own
+ * is among them, for it is used unless another stands before it. */
+export function definitionsOf(
+  world: World,
+  wanted: ElfSymbol,
+): readonly { module: Module; symbol: ElfSymbol }[] {
+  const all = world.definitions.get(wanted.name) ?? [];
+  return all.filter(
+    ({ symbol }) => wanted.version === '' || symbol.version === '' || symbol.version === wanted.version,
+  );
+}
+
+/** What a relocation writes: the addresses that the word can have. Offsets of thread-local variables are none. */
+export function relocationTargets(world: World, module: Module, index: number): readonly Spot[] {
+  const { relocations, dynamic } = module.code;
+  const type = relocations.type[index]!;
+  const addend = relocations.addend[index]!;
+  if (type === relocationTypes.relative || type === relocationTypes.irelative)
+    return [{ module, address: addend }];
+  const symbol = dynamic?.symbols[relocations.symbol[index]!];
+  if (symbol === undefined || symbol.name === '') return [];
+  if (
+    type === relocationTypes.dtpmod ||
+    type === relocationTypes.dtpoff ||
+    type === relocationTypes.tpoff ||
+    type === relocationTypes.tlsdesc
+  )
+    return [];
+  const isExact =
+    type === relocationTypes.globDat || type === relocationTypes.jumpSlot || type === relocationTypes.copy;
+  const own =
+    symbol.defined && symbol.type !== STT_TLS
+      ? [{ module, address: symbol.address + (isExact ? 0 : addend) }]
+      : [];
+  const found = definitionsOf(world, symbol).filter(
+    (one) => one.module !== module && one.symbol.type !== STT_TLS,
+  );
+  return [
+    ...own,
+    ...found.map((one) => ({ module: one.module, address: one.symbol.address + (isExact ? 0 : addend) })),
+  ];
+}

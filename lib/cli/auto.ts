@@ -1,0 +1,62 @@
+// `--auto`: the policy that an analysis of the program gives. An answer that is kept from an earlier start is taken here, in
+// the run path; the analysis itself is loaded only where there is none.
+
+import { statSync } from 'node:fs';
+import { type Answer, type Question, recall } from '../analysis/cache.ts';
+import { SandboxError } from '../errors.ts';
+import { rawWords } from '../launch/argv.ts';
+import { findProgram } from '../launch/search.ts';
+import { parsePolicy } from '../policy/language/parse.ts';
+import type { Policy } from '../policy/model.ts';
+import { logFor } from './log.ts';
+import type { Split } from './words.ts';
+
+/** Analyses, and keeps the answer under this version of ours (analyzed.ts). */
+export type Answerer = (question: Question, version: string) => Answer;
+
+/** Throws what the analysis throws, LaunchError where there is no such program, SandboxError for --strict. */
+export async function analysedPolicy(
+  { options, command }: Split,
+  load: () => Promise<Answerer>,
+): Promise<Policy | undefined> {
+  const [name, ...words] = command;
+  if (name === undefined) return undefined;
+  const question: Question = {
+    program: findProgram(rawWords(command)[0]!).toString(),
+    words,
+    also: options.also ?? [],
+    plugins: options.plugin ?? [],
+    environment: process.env,
+  };
+  const version = ownVersion();
+  const answer = recall(question, version) ?? ask(await load(), question, version);
+  const log = logFor(options);
+  for (const notice of answer.notices) log.info(() => ({}), notice);
+  if (options.strict === true && answer.unknown > 0) throw unbounded(answer);
+  return parsePolicy(answer.policy, { file: `--auto ${question.program}` });
+}
+
+/** The analysis is no part of the bundle, so that its errors are of classes of their own: they become ours. */
+function ask(answerer: Answerer, question: Question, version: string): Answer {
+  try {
+    return answerer(question, version);
+  } catch (cause) {
+    if (!(cause instanceof Error) || !('advice' in cause)) throw cause;
+    const { advice } = cause as SandboxError;
+    throw new SandboxError(cause.message, { advice, cause });
+  }
+}
+
+export function unbounded(answer: Answer): SandboxError {
+  const first = answer.notices.find((notice) => notice.includes('number')) ?? '';
+  return new SandboxError(`--strict: ${answer.unknown} calls have numbers that are not known: ${first}`, {
+    advice: 'without --strict what the kernel offers to services is permitted for these',
+  });
+}
+
+/** Ours: another build may find other answers. In the bundle there is no import.meta.url, in an ES module no __filename. */
+function ownVersion(): string {
+  const here = typeof __filename === 'string' ? __filename : new URL(import.meta.url).pathname;
+  const stat = statSync(here, { bigint: true });
+  return [stat.ino, stat.size, stat.mtimeNs].join(' ');
+}

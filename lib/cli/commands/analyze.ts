@@ -1,0 +1,81 @@
+// `analyze`: the policy that --auto would start a program under, with the reason for each call.
+
+import { writeFileSync } from 'node:fs';
+import { analyze } from '../../analysis/analyze.ts';
+import { policyOfAnalysis } from '../../analysis/policy.ts';
+import { printChain, whyCall } from '../../analysis/why.ts';
+import { UsageError } from '../../errors.ts';
+import { findProgram } from '../../launch/search.ts';
+import { isSyscallName } from '../../linux/syscalls.ts';
+import { printPolicy } from '../../policy/language/print.ts';
+import { unbounded } from '../auto.ts';
+import type { Command } from '../command.ts';
+import { analysisOptions } from '../options.ts';
+import { writeAll } from '../report.ts';
+
+export const analyzeCommand: Command = {
+  name: 'analyze',
+  usage: 'PROGRAM [ARG…] [-o FILE | --why CALL]',
+  help: 'Find out which calls a program and its libraries can make',
+  options: [
+    ...analysisOptions,
+    { name: 'output', alias: 'o', value: 'FILE', completes: 'file', help: 'Write the policy there' },
+    {
+      name: 'why',
+      value: 'CALL',
+      completes: 'calls',
+      help: 'Show the shortest way to each place that makes it',
+    },
+  ],
+  examples: [
+    ['$0 analyze ls -o ls.policy', 'a policy file, one line for each call with the function that makes it'],
+    ['$0 analyze ls --why socket', 'which functions lead to it'],
+  ],
+  run(words) {
+    const [name, ...rest] = words.words;
+    if (name === undefined)
+      throw new UsageError('no program to analyse', { advice: 'for example: sandbox-run analyze ls' });
+    const analysis = analyze({
+      program: findProgram(Buffer.from(name)).toString(),
+      words: rest,
+      also: (words.also as readonly string[] | undefined) ?? [],
+      plugins: (words.plugin as readonly string[] | undefined) ?? [],
+      environment: process.env,
+    });
+    const policy = printPolicy(policyOfAnalysis(analysis));
+    if (words.strict === true && analysis.unknown.length > 0) {
+      throw unbounded({
+        policy,
+        notices: analysis.notices,
+        unknown: analysis.unknown.length,
+        usesWords: analysis.executes,
+      });
+    }
+    if (words.why !== undefined) {
+      const call = words.why as string;
+      if (!isSyscallName(call))
+        throw new UsageError(`--why ${call}: there is no such call`, { advice: 'see sandbox-run syscalls' });
+      const chains = whyCall(analysis, call);
+      writeAll(
+        1,
+        words.json === true
+          ? `${JSON.stringify(chains)}\n`
+          : chains.length === 0
+            ? `${call}: ${analysis.calls.has(call) ? 'permitted without a place in the code that makes it (see the notes of the policy)' : 'nothing that was found makes this call'}\n`
+            : chains.map((chain) => `${call}:\n${printChain(chain)}\n`).join(''),
+      );
+      return chains.length > 0 || analysis.calls.has(call) ? 0 : 1;
+    }
+    if (words.output !== undefined) writeFileSync(words.output as string, policy);
+    else if (words.json !== true) writeAll(1, policy);
+    if (words.json === true) {
+      const { programs, notices, calls, execRefused, reach } = analysis;
+      const files = reach.world.modules.map((one) => one.path);
+      writeAll(
+        1,
+        `${JSON.stringify({ programs, files, calls: [...calls.keys()], notices, execRefused, policy })}\n`,
+      );
+    }
+    return 0;
+  },
+};

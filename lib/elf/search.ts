@@ -1,0 +1,128 @@
+// Which file is meant by a needed library's name. The order is the dynamic loader's (ld.so(8), "DESCRIPTION"): DT_RPATH
+// where there is no DT_RUNPATH, LD_LIBRARY_PATH, DT_RUNPATH, the cache, the default folders. Where the loader would choose
+// by processor (glibc-hwcaps), all variants are given: an analysis has to hold for each.
+
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { ElfError, type Source, text, u32 } from './bytes.ts';
+import { EM_X86_64 } from './file.ts';
+
+export const LOADER_CACHE = '/etc/ld.so.cache';
+const folders = [
+  '/lib/x86_64-linux-gnu',
+  '/usr/lib/x86_64-linux-gnu',
+  '/lib64',
+  '/usr/lib64',
+  '/lib',
+  '/usr/lib',
+];
+const folders64 = [
+  '/lib/aarch64-linux-gnu',
+  '/usr/lib/aarch64-linux-gnu',
+  '/lib64',
+  '/usr/lib64',
+  '/lib',
+  '/usr/lib',
+];
+const hwcaps = ['x86-64-v4', 'x86-64-v3', 'x86-64-v2'];
+/** flags of a cache entry (glibc, sysdeps/generic/ldconfig.h): ELF for glibc 2, 64-bit of each machine. */
+const cacheFlags: Readonly<Record<number, number>> = { 62: 0x0303, 183: 0x0a03 };
+
+/** Who needs a library. */
+export interface Requester {
+  readonly file: string;
+  readonly rpath: readonly string[];
+  readonly runpath: readonly string[];
+  readonly machine: number;
+  /** The program interpreter of the whole program: musl's has folders of its own, and is its own C library. */
+  readonly interpreter: string | undefined;
+}
+
+/** The paths it may be loaded from; empty if there is none. `libraryPath` is LD_LIBRARY_PATH. */
+export function findLibrary(
+  name: string,
+  from: Requester,
+  libraryPath: string | undefined,
+): readonly string[] {
+  if (name.includes('/')) return existsSync(name) ? [name] : [];
+  const interpreter = from.interpreter ?? '';
+  const isMusl = basename(interpreter).startsWith('ld-musl');
+  if (isMusl && /^libc\.(so|musl-.*)$/.test(name)) return [interpreter];
+  const expand = (folder: string) => folder.replace(/\$(ORIGIN\b|\{ORIGIN\})/g, dirname(from.file));
+  const environment = (libraryPath ?? '').split(/[:;]/).filter((folder) => folder !== '');
+  const rpath = from.runpath.length > 0 ? [] : from.rpath;
+  for (const folder of [...rpath.map(expand), ...environment, ...from.runpath.map(expand)]) {
+    const found = inFolder(folder, name);
+    if (found.length > 0) return found;
+  }
+  if (isMusl)
+    return muslFolders(interpreter)
+      .flatMap((folder) => inFolder(folder, name))
+      .slice(0, 1);
+  const cached =
+    readCache()
+      .get(`${cacheFlags[from.machine] ?? 0} ${name}`)
+      ?.filter((path) => existsSync(path)) ?? [];
+  if (cached.length > 0) return cached;
+  for (const folder of from.machine === EM_X86_64 ? folders : folders64) {
+    const found = inFolder(folder, name);
+    if (found.length > 0) return found;
+  }
+  return [];
+}
+
+function inFolder(folder: string, name: string): readonly string[] {
+  const plain = join(folder, name);
+  const variants = hwcaps
+    .map((one) => join(folder, 'glibc-hwcaps', one, name))
+    .filter((path) => existsSync(path));
+  return isFile(plain) ? [...variants, plain] : variants;
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+}
+
+/** musl's ldso/dynlink.c: /etc/ld-musl-ARCH.path, else three folders. */
+function muslFolders(interpreter: string): readonly string[] {
+  const arch = /^ld-musl-(.*)\.so/.exec(basename(interpreter))?.[1] ?? '';
+  try {
+    return readFileSync(`/etc/ld-musl-${arch}.path`, 'utf8')
+      .split(/[:\n]/)
+      .filter((one) => one !== '');
+  } catch {
+    return ['/lib', '/usr/local/lib', '/usr/lib'];
+  }
+}
+
+let cache: ReadonlyMap<string, readonly string[]> | undefined;
+
+function readCache(): ReadonlyMap<string, readonly string[]> {
+  if (cache !== undefined) return cache;
+  try {
+    cache = parseLoaderCache({ file: LOADER_CACHE, bytes: readFileSync(LOADER_CACHE) });
+  } catch {
+    // No cache, or a damaged one: the loader then goes on with the default folders, and so do we.
+    cache = new Map();
+  }
+  return cache;
+}
+
+const MAGIC = 'glibc-ld.so.cache1.1';
+
+/** ld.so.cache (glibc, sysdeps/generic/dl-cache.h): `flags name` → paths. Throws ElfError. */
+export function parseLoaderCache(source: Source): ReadonlyMap<string, readonly string[]> {
+  const start = source.bytes.indexOf(MAGIC, 0, 'latin1');
+  if (start < 0) throw new ElfError(`${source.file}: not a loader cache`, { advice: 'run ldconfig' });
+  const count = Math.min(u32(source, start + 20), 1_000_000);
+  const found = new Map<string, string[]>();
+  for (let index = 0; index < count; index++) {
+    const at = start + 48 + index * 24;
+    const key = `${u32(source, at)} ${text(source, start + u32(source, at + 4))}`;
+    const path = text(source, start + u32(source, at + 8));
+    const list = found.get(key);
+    if (list === undefined) found.set(key, [path]);
+    else list.push(path);
+  }
+  return found;
+}

@@ -1,0 +1,155 @@
+// `--auto` and `analyze` as commands: real programs run as they do bare, and what they were not seen to need is refused.
+
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+
+const cli = join(import.meta.dirname, '..', '..', 'bin', 'sandbox-run.cjs');
+const folder = mkdtempSync(join(tmpdir(), 'sandbox-run-analysis-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+const env = { ...process.env, PATH: '/usr/sbin:/usr/bin:/sbin:/bin', XDG_CACHE_HOME: join(folder, 'cache') };
+const sandbox = (...words: string[]) =>
+  spawnSync(process.execPath, [cli, ...words], { encoding: 'utf8', env, cwd: folder });
+const compile = (name: string, source: string, ...flags: string[]) => {
+  const file = join(folder, name);
+  writeFileSync(`${file}.c`, source);
+  const made = spawnSync('gcc', ['-O2', '-o', file, `${file}.c`, ...flags], { encoding: 'utf8' });
+  expect(made.stderr).toBe('');
+  return file;
+};
+
+describe('programs behave as they do bare', () => {
+  test.each([
+    [['ls', '-la', '/usr/lib']],
+    [['sort', '--parallel=2', '/etc/passwd']],
+    [['xz', '-T2', '-kc', '/usr/bin/env']],
+    [['bash', '-c', 'for i in 1 2 3; do echo $i; done; exit 3']],
+    [['perl', '-e', 'print join(",", map { $_ * 2 } 1 .. 5)']],
+    [['getent', 'passwd', 'root']],
+    [['id']],
+  ])('%j', (words) => {
+    const [program, ...rest] = words;
+    const bare = spawnSync(program!, rest, { encoding: 'utf8', env, cwd: folder });
+    const held = sandbox('--auto', '--', ...words);
+    expect({ status: held.status, signal: held.signal, out: held.stdout, error: held.stderr }).toEqual({
+      status: bare.status,
+      signal: bare.signal,
+      out: bare.stdout,
+      error: bare.stderr,
+    });
+  });
+});
+
+describe('what a program cannot do by itself', () => {
+  // A program with a fault on purpose: it makes the call whose number stands in its memory at a place that its own code never
+  // reads. Here the fault is a jump to code that was put on the stack of an executable stack.
+  const fault = `
+    #include <string.h>
+    #include <stdio.h>
+    int main(int argc, char **argv) {
+      puts("before"); fflush(stdout);
+      unsigned char code[] = { 0xb8, 0, 0, 0, 0, 0x0f, 0x05, 0xc3 };
+      unsigned number; sscanf(argv[1], "%u", &number); memcpy(code + 1, &number, 4);
+      __asm__ volatile("" : : "r"(code) : "memory");
+      ((void (*)(void))code)();
+      puts("after"); return 0;
+    }`;
+
+  test.each([
+    ['ptrace', 101],
+    ['mount', 165],
+    ['init_module', 175],
+  ])('%s in code that was injected ends it', (_, number) => {
+    const file = compile('fault', fault, '-z', 'execstack', '-Wl,--no-warn-execstack');
+    expect(spawnSync(file, [String(number)], { encoding: 'utf8' }).stdout).toBe('before\nafter\n');
+    const held = sandbox('--auto', '--', file, String(number));
+    expect(held.stdout).toBe('before\n');
+    expect(held.signal).toBe('SIGSYS');
+  });
+
+  test('exec is refused where no program is known, and permitted with --also', () => {
+    const file = compile(
+      'exec',
+      '#include <unistd.h>\n#include <stdio.h>\n#include <errno.h>\nint main(int c, char **v) { char path[99]; snprintf(path, 99, "/usr/bin/%s", v[1]); char *a[] = { path, 0 }; execv(path, a); printf("%d\\n", errno == EACCES); return 7; }',
+    );
+    const refused = sandbox('--auto', '--', file, '../bin/id');
+    expect([refused.status, refused.stdout]).toEqual([7, '1\n']);
+    expect(sandbox('--auto', '--also', 'id', '--', file, '../bin/id').stdout).toMatch(/^uid=/);
+  });
+
+  test('other policies beside it have to permit a call, too', () => {
+    expect(sandbox('--auto', '--deny', 'openat', '--', 'cat', '/etc/passwd').signal).toBe('SIGSYS');
+  });
+});
+
+describe('libraries that are loaded while it runs', () => {
+  test('a constant name is followed; another is found with --plugin', () => {
+    const library = join(folder, 'libplug.so');
+    writeFileSync(
+      join(folder, 'plug.c'),
+      '#include <unistd.h>\n#include <sys/syscall.h>\nlong plug(void) { return syscall(SYS_swapoff, 0) | 1; }\n',
+    );
+    spawnSync('gcc', ['-shared', '-fPIC', '-o', library, join(folder, 'plug.c')]);
+    const source = (name: string) =>
+      `#include <dlfcn.h>\n#include <stdio.h>\nint main(int c, char **v) { void *l = dlopen(${name}, RTLD_NOW); long (*f)(void) = dlsym(l, "plug"); printf("%ld\\n", f() & 1); return 0; }`;
+    const constant = compile('constant', source(`"${library}"`));
+    expect(sandbox('--auto', '--', constant).stdout).toBe('1\n');
+    const computed = compile('computed', source('v[1]'));
+    expect(sandbox('--auto', '--', computed, library).signal).toBe('SIGSYS');
+    expect(sandbox('--auto', '--plugin', library, '--', computed, library).stdout).toBe('1\n');
+  });
+});
+
+describe('analyze', () => {
+  test('a policy that can be read again, each call with its place, and the way to it', () => {
+    const file = join(folder, 'true.policy');
+    expect(sandbox('analyze', 'true', '-o', file).status).toBe(0);
+    expect(sandbox('check', '-p', file, '--expect', 'allow', 'exit_group').status).toBe(0);
+    expect(sandbox('check', '-p', file, '--expect', 'kill', 'ptrace', 'mount', 'init_module').status).toBe(0);
+    expect(sandbox('check', '-p', file, '--expect', 'allow', 'execve').status).toBe(1);
+    expect(sandbox('--policy', file, '--', 'true').status).toBe(0);
+    expect(sandbox('analyze', 'true', '--why', 'exit_group').stdout).toMatch(
+      /entry point[\s\S]*libc\.so\.6 _exit/,
+    );
+    expect(sandbox('analyze', 'true', '--why', 'ptrace').status).toBe(1);
+  });
+
+  test('--strict refuses a number that cannot be known', () => {
+    const file = compile(
+      'number',
+      '#include <unistd.h>\n#include <stdlib.h>\nint main(int c, char **v) { return (int)syscall(atoi(v[1])) < 0; }',
+    );
+    expect(sandbox('--auto', '--', file, '39').status).toBe(0);
+    const strict = sandbox('--auto', '--strict', '--', file, '39');
+    expect(strict.status).toBe(125);
+    expect(strict.stderr).toMatch(/--strict: .*number/);
+  });
+
+  test.each([
+    [['--auto', '--', './nothing'], 127, /no such file/],
+    [
+      ['--auto', '--also', 'nosuchprogram', '--', 'bash'],
+      125,
+      /--also nosuchprogram: there is no such program/,
+    ],
+    [['analyze'], 2, /no program to analyse/],
+  ])('%j', (words, status, message) => {
+    const result = sandbox(...words);
+    expect(result.status).toBe(status);
+    expect(result.stderr).toMatch(message);
+  });
+});
+
+describe('answers that are kept', () => {
+  test('hold as long as the files are the same', () => {
+    const file = compile('changing', 'int main(void) { return 3; }');
+    expect(sandbox('--auto', '--', file).status).toBe(3);
+    compile(
+      'changing',
+      '#include <unistd.h>\n#include <sys/syscall.h>\nint main(void) { return syscall(SYS_sethostname, 0, -1) == -1 ? 4 : 5; }',
+    );
+    expect(sandbox('--auto', '--', file).status).toBe(4);
+  });
+});
