@@ -94,11 +94,13 @@ export function analyze(question: Question): Analysis {
   addVdso(work);
   settle(work, false);
   // Plug-ins are looked at as wholes: that one of them could execute a program says nothing about this one.
-  const executes = callSites(work.reach, abi).some((site) => executing(work, site));
+  const starters = callSites(work.reach, abi).filter((site) => executing(work, site));
+  const executes = starters.length > 0;
+  const startsByLibrary = starters.some((site) => site.module.path !== work.programs[0]);
   for (const plugin of question.plugins)
     addPlugged(work, addPlugin(world, plugin, interpreterOf(world)), `plug-in ${plugin}`);
   const before = work.programs.length;
-  if (executes) for (const one of executed(work, path)) tryStart(work, one);
+  if (executes) for (const one of executed(work, path, startsByLibrary)) tryStart(work, one);
   settle(work, true);
   question.progress?.(`asking for numbers in ${world.modules.length} files`);
   const sites = callSites(work.reach, abi);
@@ -121,7 +123,7 @@ const short = (path: string) => path.slice(path.lastIndexOf('/') + 1);
 
 /** The programs that can be meant where this one executes others: those that the user named, or the command line, a script, or
  * the program's own strings name, and the shell where a library names it. */
-function executed(work: Work, path: string): ReadonlySet<string> {
+function executed(work: Work, path: string, startsByLibrary: boolean): ReadonlySet<string> {
   const { question } = work;
   const wanted = new Set<string>();
   for (const name of question.also) for (const one of named(name, path)) wanted.add(one);
@@ -133,7 +135,7 @@ function executed(work: Work, path: string): ReadonlySet<string> {
   }
   for (const script of startOf(question.program, path).scripts)
     for (const one of programsIn(scriptText(script) ?? '', path)) wanted.add(one);
-  for (const one of constantPrograms(work, path)) wanted.add(one);
+  for (const one of constantPrograms(work, path, startsByLibrary)) wanted.add(one);
   return new Set([...wanted].slice(0, MAX_PROGRAMS));
 }
 
@@ -316,7 +318,7 @@ function addPlugged(work: Work, modules: readonly Module[], why: string): void {
 const MAX_NAMES = 32;
 
 /** Paths of programs that the program's own strings name, and names in PATH where it asks the C library to search there. */
-function constantPrograms(work: Work, path: string): readonly string[] {
+function constantPrograms(work: Work, path: string, startsByLibrary: boolean): readonly string[] {
   const [first] = work.programs;
   const own = work.world.byPath.get(first!);
   const isSearching =
@@ -326,7 +328,8 @@ function constantPrograms(work: Work, path: string): readonly string[] {
   const paths: string[] = [];
   const names: string[] = [];
   for (const [text, modules] of work.names) {
-    if (text === '/bin/sh') paths.push(text);
+    // system(3), popen(3), and execvp(3) for files without a header.
+    if (text === '/bin/sh' && startsByLibrary) paths.push(text);
     if (own === undefined || !modules.has(own) || text.length < 2) continue;
     if (text.startsWith('/')) {
       if (isExecutable(text)) paths.push(text);

@@ -2,9 +2,7 @@
 // and by what the file system says of it (device, inode, size, times to the nanosecond), which changes whenever the content
 // does, so that a start need not read them. The folder is the user's own; what others could have written is not believed.
 
-import { createHash } from 'node:crypto';
 import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 
 /** Raised whenever an analysis could come out differently. */
@@ -40,11 +38,11 @@ function stateOf(path: string): string {
 
 /** The folder, made if it is missing; undefined if it cannot be used: then nothing is kept. */
 function folder(environment: Question['environment']): string | undefined {
-  const base = environment.XDG_CACHE_HOME;
-  const path = join(
-    base?.startsWith('/') === true ? base : join(environment.HOME ?? homedir(), '.cache'),
-    'sandbox-run',
-  );
+  const { XDG_CACHE_HOME: base, HOME: home } = environment;
+  const parent =
+    base?.startsWith('/') === true ? base : home?.startsWith('/') === true ? join(home, '.cache') : undefined;
+  if (parent === undefined) return undefined;
+  const path = join(parent, 'sandbox-run');
   try {
     mkdirSync(path, { recursive: true, mode: 0o700 });
     const stat = statSync(path);
@@ -71,6 +69,8 @@ function keyOf(question: Question, version: string, withWords: boolean): string 
     withWords ? words : null,
     withWords ? process.cwd() : null,
   ];
+  // Loaded only for --auto: a plain run must not pay for it.
+  const { createHash } = process.getBuiltinModule('node:crypto');
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 }
 

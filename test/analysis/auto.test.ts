@@ -70,12 +70,18 @@ describe('what a program cannot do by itself', () => {
   });
 
   test('exec is refused where no program is known, and permitted with --also', () => {
+    // glibc's own functions start a shell for files without a header; this is exec alone.
     const file = compile(
       'exec',
-      '#include <unistd.h>\n#include <stdio.h>\n#include <errno.h>\nint main(int c, char **v) { char path[99]; snprintf(path, 99, "/usr/bin/%s", v[1]); char *a[] = { path, 0 }; execv(path, a); printf("%d\\n", errno == EACCES); return 7; }',
+      `#include <stdio.h>
+       static long call(long n, const void *a, const void *b) {
+         long r; __asm__ volatile("syscall" : "=a"(r) : "a"(n), "D"(a), "S"(b), "d"(0) : "rcx", "r11", "memory"); return r; }
+       int main(int c, char **v) {
+         char path[99]; snprintf(path, 99, "/usr/bin/%s", v[1]); char *a[] = { path, 0 };
+         printf("%ld\\n", call(59, path, a)); return 7; }`,
     );
     const refused = sandbox('--auto', '--', file, '../bin/id');
-    expect([refused.status, refused.stdout]).toEqual([7, '1\n']);
+    expect([refused.status, refused.stdout]).toEqual([7, '-13\n']);
     expect(sandbox('--auto', '--also', 'id', '--', file, '../bin/id').stdout).toMatch(/^uid=/);
   });
 

@@ -38,7 +38,7 @@ describe('bash', () => {
   });
 
   test.for<[readonly string[], readonly string[]]>([
-    [['--al'], ['--allow']],
+    [['--all'], ['--allow']],
     [
       ['--allow', 'readl'],
       ['readlink', 'readlinkat'],
