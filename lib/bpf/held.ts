@@ -170,7 +170,8 @@ function before(op: Exclude<Step['op'], 'and'>, k: number, intervals: Intervals)
         }
     }
   }
-  if (pairs.length > 2 * MAX_PIECES) throw new UnfollowedError('arithmetic that leaves too many single values');
+  if (pairs.length > 2 * MAX_PIECES)
+    throw new UnfollowedError('arithmetic that leaves too many single values');
   return normal(pairs);
 }
 
