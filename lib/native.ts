@@ -126,8 +126,9 @@ export interface Addon {
    * that was built before has none. */
   descriptorFlags?(fd: number): number;
   /** The filters of a thread as raw sock_filter arrays, the newest first; none where it has none. Stops the thread for a
-   * moment. Throws FiltersFailure, and TypeError for a wrong argument. */
-  filters(tid: number): readonly Uint8Array[];
+   * moment, in which `mayContinue` is asked whether its filters permit restart_syscall, by which the kernel continues an
+   * interrupted sleep; if not, the interrupted call is begun anew. Throws FiltersFailure, and TypeError for a wrong argument. */
+  filters(tid: number, mayContinue: (filters: readonly Uint8Array[]) => boolean): readonly Uint8Array[];
   /** Replaces the process: does not return. Throws NativeFailure while nothing irrevocable has happened, TypeError for a
    * wrong argument. The environment is the C one, without SECCOMP_…, byte for byte. */
   launch(launch: NativeLaunch): never;

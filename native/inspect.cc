@@ -22,11 +22,12 @@ Napi::Value fail(Napi::Env env, const char *step, long error) {
 
 }  // namespace
 
-/** (tid: number) → Uint8Array[], the newest first. */
+/** (tid: number, mayContinue: (filters) => boolean) → Uint8Array[], the newest first. */
 Napi::Value inspectFilters(const Napi::CallbackInfo &info) {
   Napi::Env env = info.Env();
-  if (info.Length() != 1 || !info[0].IsNumber() || info[0].As<Napi::Number>().Int64Value() <= 0) {
-    Napi::TypeError::New(env, "filters takes the number of a process").ThrowAsJavaScriptException();
+  if (info.Length() != 2 || !info[0].IsNumber() || info[0].As<Napi::Number>().Int64Value() <= 0 ||
+      !info[1].IsFunction()) {
+    Napi::TypeError::New(env, "filters takes the number of a process and a function").ThrowAsJavaScriptException();
     return env.Undefined();
   }
   int tid = info[0].As<Napi::Number>().Int32Value();
@@ -50,8 +51,13 @@ Napi::Value inspectFilters(const Napi::CallbackInfo &info) {
     std::memcpy(copy.Data(), program, bytes);
     filters.Set(index, copy);
   }
+  // While it stands still: whatever the function does, the process must go on.
+  Napi::Value may = info[1].As<Napi::Function>().Call({filters});
+  bool failed = env.IsExceptionPending();
+  if (failed || !may.ToBoolean().Value()) sr_inspect_repeat(tid);
   sr_inspect_end(tid);
   delete[] program;
+  if (failed) return env.Undefined();
   // Behind the last filter. A thread without any is EINVAL: its mode is not filter mode.
   if (result == -ENOENT || (result == -EINVAL && filters.Length() == 0)) return filters;
   return fail(env, "read", result);

@@ -45,4 +45,24 @@ long sr_inspect_filter(int tid, unsigned index, struct sock_filter *program) {
   return trace(PTRACE_SECCOMP_GET_FILTER, tid, index, program);
 }
 
+#ifdef __x86_64__
+// struct user_regs_struct (sys/user.h) as longs.
+#define REGISTERS 27
+#define RAX 10
+#define ORIG_RAX 15
+// Never seen by programs (include/linux/errno.h).
+#define ERESTARTNOHAND 514
+#define ERESTART_RESTARTBLOCK 516
+
+void sr_inspect_repeat(int tid) {
+  long registers[REGISTERS];
+  if (sr_failed(trace(PTRACE_GETREGS, tid, 0, registers))) return;
+  if (registers[ORIG_RAX] < 0 || (int)registers[RAX] != -ERESTART_RESTARTBLOCK) return;
+  registers[RAX] = -ERESTARTNOHAND;
+  trace(PTRACE_SETREGS, tid, 0, registers);
+}
+#else
+void sr_inspect_repeat(int tid) { (void)tid; }
+#endif
+
 void sr_inspect_end(int tid) { trace(PTRACE_DETACH, tid, 0, 0); }

@@ -17,6 +17,11 @@ long sr_inspect_begin(int tid);
 // the filter is copied into it.
 long sr_inspect_filter(int tid, unsigned index, struct sock_filter *program);
 
+// The stop interrupts a sleep or a wait with a time limit, which the kernel then continues by a call of its own, restart_syscall
+// (restart_syscall(2)). A filter that refuses that call would end the process. This makes the kernel repeat the whole call
+// instead, time limit and all. Only x86-64 lets a tracer do so; elsewhere nothing happens. To be called before the end.
+void sr_inspect_repeat(int tid);
+
 // Lets it go on.
 void sr_inspect_end(int tid);
 

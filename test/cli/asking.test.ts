@@ -208,6 +208,31 @@ describe('inspect', () => {
     },
   );
 
+  test.runIf(canRead && process.arch === 'x64')(
+    'a sleeping process whose filter refuses restart_syscall lives on',
+    async () => {
+      const sleepy = file('default allow\nkill restart_syscall\n', 'sleepy.policy');
+      const command = join(root, 'bin', 'sandbox-run.cjs');
+      const child = spawn(process.execPath, [command, '-p', sleepy, '--', 'sleep', '1.5'], {
+        stdio: 'ignore',
+      });
+      children.push(child);
+      const ended = new Promise((resolve) =>
+        child.once('exit', (status, signal) => resolve({ status, signal })),
+      );
+      for (
+        let at = 0;
+        at < 100 && !readFileSync(`/proc/${child.pid}/comm`, 'utf8').startsWith('sleep');
+        at++
+      ) {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      expect(run('inspect', String(child.pid)).stdout).toContain('kill restart_syscall');
+      expect(await ended).toEqual({ status: 0, signal: null });
+    },
+  );
+
   test('a process that is not there', () => {
     const { status, stderr } = run('inspect', '2147483646');
     expect(status).toBe(2);
