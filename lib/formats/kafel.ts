@@ -8,23 +8,19 @@
 // widths; comparisons are unsigned. Calls have the kernel's inner names (newstat for stat).
 
 import { dirname, isAbsolute, join } from 'node:path';
-import { PolicyError } from '../errors.ts';
-import { type Abi, type AbiName, isAbiName } from '../linux/abi.ts';
-import { parametersOf } from '../linux/arguments.ts';
-import { constantValue } from '../linux/constants.ts';
+import { type AbiName, isAbiName } from '../linux/abi.ts';
 import { errnoName, errnoNumber } from '../linux/errno.ts';
 import { nearest } from '../linux/nearest.ts';
 import { isSyscallName, syscallNames, syscallNumber } from '../linux/syscalls.ts';
-import { actionText, sameAction } from '../policy/action.ts';
-import { and, anyOf, not, type Truth } from '../policy/algebra/truth.ts';
+import type { Truth } from '../policy/algebra/truth.ts';
 import { placeAt, type Source } from '../policy/language/source.ts';
 import { didYouMean } from '../policy/language/values.ts';
-import type { Action, Comparison, Origin, Policy, Target } from '../policy/model.ts';
-import type { Box } from './cubes.ts';
+import type { Action, Origin, Policy, Target } from '../policy/model.ts';
 import { type OrderedRule, orderFree, StatementList } from './first-match.ts';
-import type { Format, Loss, ReadOptions, ReadResult, WriteOptions, WriteResult } from './format.ts';
-import { planFor } from './plan.ts';
-import { registerCondition } from './registers.ts';
+import type { Format, ReadOptions, ReadResult } from './format.ts';
+import { readAlternatives } from './kafel-expression.ts';
+import { innerNames, KILL, plainActions } from './kafel-names.ts';
+import { write } from './kafel-write.ts';
 import { describe, integerOf, type Patterns, Scanner, type Token } from './scanner.ts';
 
 const patterns: Patterns = [
@@ -64,8 +60,6 @@ interface Reading {
   readonly head: { default?: Action };
   readonly chain: readonly string[];
 }
-
-const KILL: Action = { kind: 'kill-thread' };
 
 function read(text: string, options: ReadOptions): ReadResult {
   const reading: Reading = {
@@ -194,16 +188,6 @@ function readStatement(scanner: Scanner, reading: Reading, rules: Rule[]): void 
   }
 }
 
-const plainActions: Readonly<Record<string, Action>> = {
-  ALLOW: { kind: 'allow' },
-  LOG: { kind: 'log' },
-  KILL,
-  DENY: KILL,
-  KILL_THREAD: KILL,
-  KILL_PROCESS: { kind: 'kill' },
-  USER_NOTIF: { kind: 'notify' },
-};
-
 function readAction(scanner: Scanner, reading: Reading): Action {
   const token = scanner.next();
   if (Object.hasOwn(plainActions, token.text)) return plainActions[token.text]!;
@@ -229,16 +213,6 @@ function readAction(scanner: Scanner, reading: Reading): Action {
     return number === 0n ? { kind: 'trace' } : { kind: 'trace', data: Number(number) };
   return number === 0n ? { kind: 'trap' } : { kind: 'trap', data: Number(number) };
 }
-
-/** The kernel's inner names of calls, where they are not the ones that the tables of numbers have. */
-const innerNames: Readonly<Record<string, string>> = {
-  newstat: 'stat',
-  newfstat: 'fstat',
-  newlstat: 'lstat',
-  newuname: 'uname',
-  sendfile64: 'sendfile',
-  umount: 'umount2',
-};
 
 function readRule(scanner: Scanner, reading: Reading, action: Action, rules: Rule[]): void {
   const token = scanner.next();
@@ -307,200 +281,6 @@ function readArchitectures(scanner: Scanner, reading: Reading): boolean {
   );
 }
 
-interface Context {
-  readonly reading: Reading;
-  readonly call: string | undefined;
-  /** Declared names of the arguments; without them the kernel's. */
-  readonly names: readonly string[] | undefined;
-}
-
-const MAX_DEPTH = 100;
-
-function readAlternatives(scanner: Scanner, context: Context, depth: number): Truth {
-  if (depth > MAX_DEPTH) throw scanner.error(scanner.peek(), 'the expression is nested too deeply');
-  const any: Truth[] = [];
-  do {
-    const all: Truth[] = [];
-    do all.push(readPrimary(scanner, context, depth));
-    while (scanner.take('&&'));
-    any.push(and(...all));
-  } while (scanner.take('||') || scanner.take(','));
-  return anyOf(any);
-}
-
-function readPrimary(scanner: Scanner, context: Context, depth: number): Truth {
-  if (depth > MAX_DEPTH) throw scanner.error(scanner.peek(), 'the expression is nested too deeply');
-  if (scanner.take('!')) return not(readPrimary(scanner, context, depth + 1));
-  const start = scanner.peek();
-  if (scanner.take('(')) {
-    const inner = readAlternativesOrOperand(scanner, context, depth + 1);
-    scanner.expect(')');
-    if (typeof inner === 'boolean' || 'kind' in inner) return inner;
-    return compare(scanner, start, inner, context);
-  }
-  return compare(scanner, start, readOperand(scanner, context), context);
-}
-
-/** A register under a mask, or a constant. */
-type Operand = { readonly index: number; readonly mask?: bigint } | { readonly constant: bigint };
-
-/** What stands in brackets is an expression, or one side of a comparison. */
-function readAlternativesOrOperand(scanner: Scanner, context: Context, depth: number): Truth | Operand {
-  const next = scanner.peek();
-  if (next.text === '(' || next.text === '!') return readAlternatives(scanner, context, depth);
-  const operand = readOperand(scanner, context);
-  if (scanner.peek().text === ')') return operand;
-  const first = compare(scanner, next, operand, context);
-  const all = [first];
-  while (scanner.take('&&')) all.push(readPrimary(scanner, context, depth));
-  const any = [and(...all)];
-  while (scanner.take('||') || scanner.take(',')) any.push(readAlternatives(scanner, context, depth));
-  return anyOf(any);
-}
-
-const comparisons: readonly string[] = ['==', '!=', '<', '<=', '>', '>='];
-const swapped: Readonly<Record<string, Comparison>> = { '<': '>', '<=': '>=', '>': '<', '>=': '<=' };
-
-function compare(scanner: Scanner, start: Token, left: Operand, context: Context): Truth {
-  const token = scanner.peek();
-  if (!comparisons.includes(token.text)) {
-    // Older policies test flags without a comparison.
-    if ('index' in left && left.mask !== undefined) return test(context, left, '!=', 0n);
-    throw scanner.error(token, `expected ==, !=, <, <=, > or >=, found ${describe(token)}`);
-  }
-  scanner.next();
-  const right = scanner.take('(')
-    ? closed(scanner, readOperand(scanner, context))
-    : readOperand(scanner, context);
-  const op = token.text as Comparison;
-  if ('index' in left && 'constant' in right) return test(context, left, op, right.constant);
-  if ('constant' in left && 'index' in right) return test(context, right, swapped[op] ?? op, left.constant);
-  throw scanner.error(start, 'a comparison needs an argument on one side and a constant on the other');
-}
-
-function closed(scanner: Scanner, operand: Operand): Operand {
-  scanner.expect(')');
-  return operand;
-}
-
-function test(
-  { reading, call }: Context,
-  operand: { readonly index: number; readonly mask?: bigint },
-  op: Comparison,
-  constant: bigint,
-): Truth {
-  const { index, mask } = operand;
-  const { abi, exact } = reading.options;
-  const parameter = call === undefined ? undefined : parametersOf(call, abi)?.[index];
-  const value = BigInt.asUintN(64, constant);
-  // Kafel compares four bytes where the argument has no more, unless the constant has.
-  const isShort = value <= 0xffffffffn && (mask ?? 0n) <= 0xffffffffn;
-  const isNarrow = parameter !== undefined && parameter.bits <= 32 && (exact !== true || isShort);
-  const bits = isNarrow && exact === true ? { bits: 32 as const } : {};
-  if (mask === undefined || op === '==' || op === '!=') {
-    const more = mask === undefined ? {} : { mask };
-    return registerCondition(call, { index, op, value, ...more, ...bits }, exact === true);
-  }
-  return orderOfMasked(call, index, mask, op, value, exact === true);
-}
-
-/** `x & MASK > 0` and `>= 1` ask for any bit; other orders of masked values nobody needs. */
-function orderOfMasked(
-  call: string | undefined,
-  index: number,
-  mask: bigint,
-  op: Comparison,
-  value: bigint,
-  exact: boolean,
-): Truth {
-  const any = registerCondition(call, { index, op: '!=', mask, value: 0n }, exact);
-  if ((op === '>' && value === 0n) || (op === '>=' && value === 1n)) return any;
-  if ((op === '<=' && value === 0n) || (op === '<' && value === 1n)) return not(any);
-  if (op === '>=' && value === 0n) return true;
-  if (op === '<' && value === 0n) return false;
-  // The values under the mask, one by one, where they are few.
-  const bits: bigint[] = [];
-  for (let rest = mask; rest !== 0n; rest &= rest - 1n) bits.push(rest & -rest);
-  if (bits.length > 8)
-    throw new PolicyError('an order of a value under a mask of more than eight bits', {
-      advice: 'compare with == or !=',
-    });
-  const values = Array.from({ length: 1 << bits.length }, (_, which) =>
-    bits.reduce((sum, bit, at) => ((which >> at) & 1 ? sum | bit : sum), 0n),
-  );
-  const holds = (one: bigint) =>
-    op === '<' ? one < value : op === '<=' ? one <= value : op === '>' ? one > value : one >= value;
-  return anyOf(
-    values.filter(holds).map((one) => registerCondition(call, { index, op: '==', mask, value: one }, exact)),
-  );
-}
-
-/** An argument, possibly under a mask, or constants joined with `|` and `&`. */
-function readOperand(scanner: Scanner, context: Context): Operand {
-  let operand = readTerm(scanner, context);
-  for (;;) {
-    const token = scanner.peek();
-    if (token.text !== '&' && token.text !== '|') return operand;
-    scanner.next();
-    const right = readTerm(scanner, context);
-    if ('constant' in operand && 'constant' in right) {
-      operand = {
-        constant: token.text === '&' ? operand.constant & right.constant : operand.constant | right.constant,
-      };
-    } else if (token.text === '&' && 'index' in operand && 'constant' in right) {
-      const mask = BigInt.asUintN(64, right.constant);
-      operand = { index: operand.index, mask: operand.mask === undefined ? mask : operand.mask & mask };
-    } else if (token.text === '&' && 'constant' in operand && 'index' in right) {
-      operand = { index: right.index, mask: BigInt.asUintN(64, operand.constant) };
-    } else if (
-      token.text === '|' &&
-      'index' in operand &&
-      operand.mask !== undefined &&
-      'constant' in right
-    ) {
-      // `flags & A|B`: the constants belong together.
-      operand = { index: operand.index, mask: operand.mask | BigInt.asUintN(64, right.constant) };
-    } else throw scanner.error(token, `${token.text} needs an argument and a constant, or two constants`);
-  }
-}
-
-function readTerm(scanner: Scanner, context: Context): Operand {
-  const token = scanner.next();
-  if (token.kind === 'number') {
-    const number = integerOf(token.text);
-    if (number === undefined) throw scanner.error(token, `${describe(token)} is no 64-bit number`);
-    return { constant: number };
-  }
-  if (token.text === '~') {
-    const inner = readTerm(scanner, context);
-    if ('constant' in inner) return { constant: ~inner.constant };
-    throw scanner.error(token, '~ stands before a constant');
-  }
-  if (token.text === '(') {
-    const inner = readOperand(scanner, context);
-    scanner.expect(')');
-    return inner;
-  }
-  if (token.kind !== 'word')
-    throw scanner.error(token, `expected an argument or a constant, found ${describe(token)}`);
-  const { reading, call, names } = context;
-  const defined = reading.constants.get(token.text);
-  if (defined !== undefined) return { constant: defined };
-  const index =
-    names === undefined
-      ? ((call === undefined ? undefined : parametersOf(call, reading.options.abi))?.findIndex((one) =>
-          one.names.includes(token.text),
-        ) ?? -1)
-      : names.indexOf(token.text);
-  if (index >= 0) return { index };
-  const constant = constantValue(token.text, reading.options.abi);
-  if (constant !== undefined) return { constant };
-  throw scanner.error(
-    token,
-    `${describe(token)} is neither an argument of ${call ?? 'the call'} nor a constant`,
-  );
-}
-
 function numberOf(token: Token, reading: Reading): bigint | undefined {
   return (
     reading.constants.get(token.text) ??
@@ -508,69 +288,4 @@ function numberOf(token: Token, reading: Reading): bigint | undefined {
       ? undefined
       : BigInt(errnoNumber(token.text, reading.options.abi)!))
   );
-}
-
-function write(policy: Policy, { abis: served, name }: WriteOptions): WriteResult {
-  const [native] = served;
-  const plan = planFor(policy, [native], { foreign: KILL, trapData: true });
-  const lost: Loss[] = [...plan.lost];
-  const blocks: string[] = [];
-  const conditional = new Map<string, string[]>();
-  const plain = new Map<string, string[]>();
-  const add = (map: Map<string, string[]>, action: Action, text: string) => {
-    const word = actionWord(action, native, lost);
-    map.set(word, [...(map.get(word) ?? []), text]);
-  };
-  for (const call of plan.calls) {
-    const own = kafelName(call.name, native);
-    for (const { action, boxes } of call.rules) {
-      add(
-        conditional,
-        action,
-        `${own}(${argumentList(boxes)}) {\n      ${boxes.map(boxText).join(' ||\n      ')}\n    }`,
-      );
-    }
-    if (!sameAction(call.otherwise, plan.default)) add(plain, call.otherwise, own);
-  }
-  for (const [word, rules] of [...conditional, ...plain]) {
-    blocks.push(`  ${word} {\n    ${rules.join(',\n    ')}\n  }`);
-  }
-  const policyName = name.replace(/\W/g, '_').replace(/^(?=[\d_])/, 'p') || 'policy';
-  const body = blocks.length === 0 ? '{}' : `{\n${blocks.join(',\n')}\n}`;
-  const fallback = actionWord(plan.default, native, lost);
-  return { text: `POLICY ${policyName} ${body}\n\nUSE ${policyName} DEFAULT ${fallback}\n`, lost };
-}
-
-function kafelName(name: string, abi: Abi): string {
-  const inner = Object.entries(innerNames).find(([, own]) => own === name)?.[0];
-  return inner !== undefined && syscallNumber(abi, inner) === undefined ? inner : name;
-}
-
-/** Names for the arguments up to the last that is looked at. */
-function argumentList(boxes: readonly Box[]): string {
-  const last = Math.max(...boxes.flatMap((box) => [...box.keys()]));
-  return Array.from({ length: last + 1 }, (_, index) => `arg${index}`).join(', ');
-}
-
-function boxText(box: Box): string {
-  return [...box]
-    .map(([index, { mask, value }]) => `(arg${index} & 0x${mask.toString(16)}) == 0x${value.toString(16)}`)
-    .join(' && ');
-}
-
-function actionWord(action: Action, abi: Abi, lost: Loss[]): string {
-  switch (action.kind) {
-    case 'errno':
-      return `ERRNO(${typeof action.errno === 'number' ? action.errno : errnoNumber(action.errno, abi)})`;
-    case 'trace':
-      return `TRACE(${action.data ?? 0})`;
-    case 'trap':
-      return `TRAP(${action.data ?? 0})`;
-    default: {
-      const found = Object.entries(plainActions).find(([, one]) => one.kind === action.kind)?.[0];
-      if (found === undefined)
-        lost.push({ what: `${actionText(action)} has no name in kafel`, restricts: false });
-      return found ?? 'KILL';
-    }
-  }
 }

@@ -10,30 +10,20 @@
 // Comparisons are unsigned, of whole registers; `in` says that no other bits are set, `&` that any of these is.
 
 import { dirname, isAbsolute, join } from 'node:path';
-import { type Abi, type AbiName, isAbiName } from '../linux/abi.ts';
-import { constantValue } from '../linux/constants.ts';
-import { errnoName, errnoNumber, isErrnoName } from '../linux/errno.ts';
+import { type AbiName, isAbiName } from '../linux/abi.ts';
+import { errnoName, isErrnoName } from '../linux/errno.ts';
 import { groupMembers } from '../linux/groups.ts';
 import { nearest } from '../linux/nearest.ts';
 import { isSyscallName, syscallNames } from '../linux/syscalls.ts';
-import { actionText, permits, sameAction } from '../policy/action.ts';
-import { and, anyOf, type Truth } from '../policy/algebra/truth.ts';
+import { permits } from '../policy/action.ts';
 import { placeAt, type Source } from '../policy/language/source.ts';
 import { didYouMean } from '../policy/language/values.ts';
-import {
-  type Action,
-  type Comparison,
-  defaultOf,
-  type Policy,
-  type Target,
-  type Value,
-} from '../policy/model.ts';
-import type { Box } from './cubes.ts';
+import type { Action, Policy, Target } from '../policy/model.ts';
 import { type OrderedRule, orderFree, StatementList } from './first-match.ts';
-import { errorIn, type Format, type Loss, type ReadOptions, type ReadResult } from './format.ts';
-import { type PlannedCall, type PlannedRule, planFor } from './plan.ts';
-import { bitsCondition, registerCondition } from './registers.ts';
-import { describe, integerOf, type Patterns, Scanner, type Token } from './scanner.ts';
+import { errorIn, type Format, type ReadOptions, type ReadResult } from './format.ts';
+import { readExpression } from './minijail-expression.ts';
+import { writeForCompiler, writeForMinijail0 } from './minijail-write.ts';
+import { describe, integerOf, type Patterns, Scanner } from './scanner.ts';
 
 const patterns: Patterns = [
   ['skip', /[ \t\r\n\f\v]+|\\[ \t\r]*\n|#[^\n]*/y],
@@ -286,7 +276,7 @@ function readFilters(scanner: Scanner, reading: Reading, name: string | undefine
       rules.push({ action: readAction(scanner, reading), when: true });
       continue;
     }
-    const when = readExpression(scanner, reading, name);
+    const when = readExpression(scanner, reading.options, name);
     const allow: Action = { kind: 'allow' };
     if (!scanner.take(';')) rules.push({ action: allow, when });
     else if (reading.isCompiler || reading.head.isDenylist)
@@ -327,264 +317,4 @@ function readAction(scanner: Scanner, reading: Reading): Action {
     throw scanner.error(value, `${describe(value)} is no error`, 'return is followed by an errno, 0 … 4095');
   }
   return { kind: 'errno', errno: errnoName(Number(number), reading.options.abi) ?? Number(number) };
-}
-
-function readExpression(scanner: Scanner, reading: Reading, name: string | undefined): Truth {
-  const any: Truth[] = [];
-  do {
-    const all: Atom[] = [];
-    do all.push(readAtom(scanner, reading, name));
-    while (scanner.take('&&'));
-    any.push(joined(all, name, reading.options.exact === true));
-  } while (scanner.take('||'));
-  return anyOf(any);
-}
-
-/** A comparison, or bits that are all set or all clear. */
-type Atom = Truth | { readonly index: number; readonly set: bigint; readonly clear: bigint };
-
-/** All of them. Bits of one register come together as one masked comparison, which is what they were before somebody had
- * to write them one by one. */
-function joined(atoms: readonly Atom[], name: string | undefined, exact: boolean): Truth {
-  const parts: Truth[] = [];
-  const bits = new Map<number, { set: bigint; clear: bigint }>();
-  for (const atom of atoms) {
-    if (typeof atom === 'boolean' || 'kind' in atom) {
-      parts.push(atom);
-      continue;
-    }
-    const own = bits.get(atom.index) ?? { set: 0n, clear: 0n };
-    bits.set(atom.index, { set: own.set | atom.set, clear: own.clear | atom.clear });
-  }
-  for (const [index, { set, clear }] of bits) {
-    if ((set & clear) !== 0n) return false;
-    parts.push(registerCondition(name, { index, op: '==', mask: set | clear, value: set }, exact));
-  }
-  return and(...parts);
-}
-
-const comparisons: readonly string[] = ['==', '!=', '<', '<=', '>', '>='];
-
-function readAtom(scanner: Scanner, reading: Reading, name: string | undefined): Atom {
-  const argument = scanner.expectKind('argument', 'an argument such as arg0');
-  const index = Number(argument.text.slice(3));
-  if (!(index <= 5))
-    throw scanner.error(argument, `there is no ${describe(argument)}`, 'arguments are arg0 … arg5');
-  const op = scanner.next();
-  const { number, written } = readValue(scanner, reading.options.abi, 0);
-  const exact = reading.options.exact === true;
-  const value = BigInt.asUintN(64, number);
-  if (op.text === '&') {
-    const isOneBit = value !== 0n && (value & (value - 1n)) === 0n;
-    return isOneBit ? { index, set: value, clear: 0n } : bitsCondition(name, index, value, true, exact);
-  }
-  if (op.text === 'in') return { index, set: 0n, clear: BigInt.asUintN(64, ~value) };
-  if (!comparisons.includes(op.text))
-    throw scanner.error(op, `expected ==, !=, <, <=, >, >=, & or in, found ${describe(op)}`);
-  return registerCondition(name, { index, op: op.text as Comparison, value, ...written }, exact);
-}
-
-interface ReadValue {
-  readonly number: bigint;
-  readonly written: { readonly written?: Value };
-}
-
-/** Constants joined with `|`, inverted with `~`, in brackets. */
-function readValue(scanner: Scanner, abi: Abi, depth: number): ReadValue {
-  let number = 0n;
-  const names: Value[] = [];
-  let isPlain = true;
-  do {
-    const token = scanner.next();
-    if (depth > 100) throw scanner.error(token, 'the constant is nested too deeply');
-    if (token.text === '~' || token.text === '(') {
-      isPlain = false;
-      if (token.text === '(') {
-        number |= readValue(scanner, abi, depth + 1).number;
-        scanner.expect(')');
-      } else number |= ~readInverted(scanner, abi, depth + 1);
-    } else if (token.kind === 'word') {
-      number |= constantOf(scanner, token, abi);
-      names.push({ kind: 'name', name: token.text });
-    } else {
-      const own = token.kind === 'number' ? integerOf(token.text) : undefined;
-      if (own === undefined) throw scanner.error(token, `expected a constant, found ${describe(token)}`);
-      number |= own;
-      isPlain = false;
-    }
-  } while (scanner.take('|'));
-  if (!isPlain) return { number, written: {} };
-  return { number, written: { written: names.length === 1 ? names[0]! : { kind: 'or', of: names } } };
-}
-
-function readInverted(scanner: Scanner, abi: Abi, depth: number): bigint {
-  const token = scanner.next();
-  if (depth > 100) throw scanner.error(token, 'the constant is nested too deeply');
-  if (token.text === '(') {
-    const { number } = readValue(scanner, abi, depth);
-    scanner.expect(')');
-    return number;
-  }
-  const own = token.kind === 'word' ? constantOf(scanner, token, abi) : integerOf(token.text);
-  if (own === undefined) throw scanner.error(token, `expected a constant, found ${describe(token)}`);
-  return own;
-}
-
-function constantOf(scanner: Scanner, token: Token, abi: Abi): bigint {
-  const value = constantValue(token.text, abi);
-  if (value !== undefined) return value;
-  throw scanner.error(token, `no constant is called ${describe(token)}`, 'write its number');
-}
-
-interface Written {
-  readonly text: string;
-  readonly lost: readonly Loss[];
-}
-
-/** minijail0 knows allow, one error, and kill; a call that is not named is killed. */
-function writeForMinijail0(policy: Policy, { abis }: { readonly abis: readonly [Abi, ...Abi[]] }): Written {
-  const [native] = abis;
-  const plan = planFor(policy, [native], { unknown: KILL, foreign: KILL });
-  const lost: Loss[] = [...plan.lost];
-  const planned = new Map(plan.calls.map((call) => [call.name, call]));
-  const changed = new Map<string, string[]>();
-  const answer = (action: Action, name: string): string | undefined => {
-    if (action.kind === 'allow' || action.kind === 'log') {
-      if (action.kind === 'log') change(changed, 'log is allow', name);
-      return '1';
-    }
-    if (action.kind === 'kill') return undefined;
-    if (action.kind === 'errno') return actionWord(action, native, lost);
-    change(changed, `${actionText(action)} is kill`, name);
-    return undefined;
-  };
-  const lines: string[] = [];
-  for (const name of syscallNames(native)) {
-    const call = planned.get(name);
-    if (call === undefined || call.rules.length === 0) {
-      const action = call?.otherwise ?? plan.default;
-      // Where the default is an error, naming each call that gets it would say nothing that helps: they are killed.
-      if (call === undefined && !permits(action)) continue;
-      const word = answer(action, name);
-      if (word !== undefined) lines.push(`${name}: ${word}`);
-      continue;
-    }
-    const allowed = call.rules.filter((rule) => permits(rule.action)).flatMap((rule) => rule.boxes);
-    const boxes = permits(call.otherwise) ? [...allowed, ...(call.rest() ?? [])] : allowed;
-    const refused = [...call.rules.map((rule) => rule.action), call.otherwise].filter((one) => !permits(one));
-    const word = refused[0] === undefined ? undefined : answer(refused[0], name);
-    if (refused.some((one) => !sameAction(one, refused[0]!))) change(changed, 'one error only', name);
-    if (boxes.length === 0) lines.push(`${name}: ${word ?? 'return EPERM'}`);
-    else lines.push(`${name}: ${boxes.map(boxText).join(' || ')}${word === undefined ? '' : `; ${word}`}`);
-  }
-  if (defaultOf(policy).kind !== 'kill' && !permits(defaultOf(policy))) {
-    change(changed, `default ${actionText(defaultOf(policy))} is kill`, 'all other calls');
-  }
-  for (const [what, names] of changed) lost.push({ what: `${what}: ${names.join(', ')}`, restricts: false });
-  return { text: `${lines.join('\n')}\n`, lost };
-}
-
-function change(changed: Map<string, string[]>, what: string, name: string): void {
-  changed.set(what, [...(changed.get(what) ?? []), name]);
-}
-
-function writeForCompiler(
-  policy: Policy,
-  { abis }: { readonly abis: readonly [Abi, ...Abi[]] },
-): { readonly text: string; readonly lost: readonly Loss[] } {
-  const [native] = abis;
-  const fallback = defaultOf(policy);
-  const isDenylist = permits(fallback);
-  const canDefault = ['kill', 'kill-thread', 'trap', 'notify'].includes(fallback.kind);
-  const own: Action = isDenylist ? { kind: 'allow' } : canDefault ? fallback : KILL;
-  const plan = planFor(policy, [native], { unknown: own, foreign: KILL });
-  const lost: Loss[] = [...plan.lost];
-  if (!sameAction(own, fallback)) {
-    lost.push({
-      what: `default ${actionText(fallback)}: minijail's default can only be kill, trap or notify; it is ${actionText(own)}`,
-      restricts: permits(own) && !permits(fallback),
-    });
-  }
-  const lines: string[] = [];
-  if (isDenylist) lines.push('@denylist');
-  else if (fallback.kind !== 'kill' && canDefault)
-    lines.push(`@default ${actionWord(fallback, native, lost)}`);
-  for (const call of plan.calls) {
-    const all = isDenylist ? refusals(call) : call.rules;
-    if (all === undefined) {
-      lost.push({ what: `${call.name}: its rules do not fit, and are left out`, restricts: true });
-      continue;
-    }
-    const parts = all.map(({ action, boxes }) => ({ action, text: boxes.map(boxText).join(' || ') }));
-    const isElse = !sameAction(call.otherwise, plan.default) && (!isDenylist || all.length === 0);
-    const rest = isElse ? call.otherwise : undefined;
-    const deny = (action: Action): Action =>
-      isDenylist && action.kind !== 'errno' && !permits(action) ? { kind: 'errno', errno: 'EPERM' } : action;
-    const word = (action: Action) => actionWord(deny(action), native, lost);
-    if (parts.length === 0) {
-      if (rest !== undefined) lines.push(`${call.name}: ${word(rest)}`);
-    } else if (parts.length === 1 && rest === undefined && parts[0]!.action.kind === 'allow') {
-      lines.push(`${call.name}: ${parts[0]!.text}`);
-    } else {
-      const list = parts.map(({ action, text }) => `${text}; ${word(action)}`);
-      lines.push(`${call.name}: {${[...list, ...(rest === undefined ? [] : [word(rest)])].join(', ')}}`);
-    }
-  }
-  if (
-    isDenylist &&
-    plan.calls.some((call) =>
-      [call.otherwise, ...call.rules.map((rule) => rule.action)].some(
-        (a) => !permits(a) && a.kind !== 'errno',
-      ),
-    )
-  ) {
-    lost.push({
-      what: 'a denylist can only return errors: what was to be killed gets EPERM',
-      restricts: false,
-    });
-  }
-  return { text: `${lines.join('\n')}\n`, lost };
-}
-
-/** What a denylist can say of a call: when it is refused. None where it always is. */
-function refusals(call: PlannedCall): readonly PlannedRule[] | undefined {
-  const rules = call.rules.filter((rule) => !permits(rule.action));
-  if (permits(call.otherwise) || call.rules.length === 0) return rules;
-  const boxes = call.rest();
-  return boxes === undefined ? undefined : [...rules, { action: call.otherwise, boxes }];
-}
-
-/** Bits that are set one by one, those that are clear together: minijail has no masked comparison. */
-function boxText(box: Box): string {
-  const atoms = [...box].flatMap(([index, { mask, value }]) => {
-    const set = bitsIn(value).map((bit) => `arg${index} & 0x${bit.toString(16)}`);
-    const clear = mask & ~value;
-    return clear === 0n ? set : [...set, `arg${index} in 0x${BigInt.asUintN(64, ~clear).toString(16)}`];
-  });
-  return atoms.join(' && ');
-}
-
-function bitsIn(value: bigint): readonly bigint[] {
-  const bits: bigint[] = [];
-  for (let rest = value; rest !== 0n; rest &= rest - 1n) bits.push(rest & -rest);
-  return bits;
-}
-
-function actionWord(action: Action, abi: Abi, lost: Loss[]): string {
-  switch (action.kind) {
-    case 'allow':
-      return '1';
-    case 'kill':
-      return 'kill-process';
-    case 'notify':
-      return 'user-notify';
-    case 'errno':
-      return `return ${typeof action.errno === 'number' ? action.errno : errnoNumber(action.errno, abi)}`;
-    case 'trace':
-      if ((action.data ?? 0) !== 0)
-        lost.push({ what: `trace ${action.data}: the number is lost`, restricts: false });
-      return 'trace';
-    default:
-      return action.kind;
-  }
 }
