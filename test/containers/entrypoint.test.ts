@@ -1,6 +1,9 @@
 // sandbox-run as a container's ENTRYPOINT: in front of a program that the image's author did not write, as PID 1, under the
 // runtime's own filter. Once with Node in the image, once with nothing but the static launcher.
 
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { buildImage, root, runImage, unavailable, withLibraries } from './image.ts';
@@ -25,7 +28,19 @@ const faces = {
     files: { '/bin/busybox': '/bin/busybox', '/sandbox-launch': join(root, 'build/Release/sandbox-launch') },
     dockerfile: `ENV SECCOMP_SYSCALL_ALLOW=${CALLS}\nENTRYPOINT ["/sandbox-launch", "/bin/busybox"]`,
   }),
+  'with a packed launcher': () => ({
+    files: { '/bin/busybox': '/bin/busybox', '/launcher': packedLauncher() },
+    dockerfile: 'ENTRYPOINT ["/launcher"]',
+  }),
 };
+
+/** What `sandbox-run pack` makes: filter and command in one file. */
+function packedLauncher(): string {
+  const file = join(mkdtempSync(join(tmpdir(), 'sandbox-run-packed-')), 'launcher');
+  const words = ['pack', '--allow', CALLS, '-o', file, '--', '/bin/busybox'];
+  execFileSync(process.execPath, [join(root, 'bin', 'sandbox-run.cjs'), ...words]);
+  return file;
+}
 
 describe.skipIf(unavailable !== undefined).each(Object.entries(faces))('%s', (name, face) => {
   let image: string;

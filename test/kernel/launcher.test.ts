@@ -25,7 +25,8 @@ describe.each(users)('the launcher as $name', (user) => {
     const setting = `
       trap '' HUP USR1 PIPE XFSZ; ulimit -S -n 77; ulimit -S -c 0; umask 027
       exec 3</etc/passwd 7>>/dev/null 40<>/dev/null; read -r line <&3; exec "$@"`;
-    const show = `grep -v -E '^(Pid|Tgid|NSpid|NStgid|NSpgid|PPid|Ngid|Vm|Rss|Hugetlb|voluntary|nonvoluntary|Mems|Cpus|x86_Thread)' /proc/self/status
+    // Without what belongs to the moment or to the user's other processes (SigQ).
+    const show = `grep -v -E '^(Pid|Tgid|NSpid|NStgid|NSpgid|PPid|Ngid|Vm|Rss|Hugetlb|voluntary|nonvoluntary|Mems|Cpus|SigQ|x86_Thread)' /proc/self/status
       cat /proc/self/limits; for fd in 0 1 2 3 7 40; do echo fd $fd; grep -v -E "mnt_id$([ $fd -gt 2 ] || echo '|^ino')" /proc/self/fdinfo/$fd; done`;
     const start = (policy?: string) =>
       run(packed, {
@@ -121,6 +122,28 @@ describe.each(users)('the launcher as $name', (user) => {
     expect(open.stdout).toBe(bare.stdout);
     const none = await run(packed, { command: [stagedLauncher(), '--filter-fd', '9', '/bin/true'], user });
     expect(none).toMatchObject({ status: 125 });
+  });
+
+  test.each([
+    ['getrandom', 125, /random/],
+    ['prctl', 125, /no_new_privs/],
+    ['seccomp', 125, /seccomp is not available/],
+    ['seccomp(op == SECCOMP_SET_MODE_FILTER)', 125, /cannot be installed/],
+    ['newfstatat', 126, /cannot be examined/],
+    ['faccessat', 126, /cannot be examined/],
+    ['mmap', 125, /not enough memory/],
+  ])('an outer filter that refuses %s: nothing is started', async (call, status, message) => {
+    // EPERM, which none of these calls gives otherwise; the inner launcher has its command packed, for which it needs memory.
+    const inner = file(
+      packLauncher(readFileSync(stagedLauncher()), payloadOf(file(minimal), ['/bin/true'])),
+      undefined,
+      0o755,
+    );
+    const ending = await run(packed, { policy: allBut(`errno EPERM ${call}`), command: [inner, 'x'], user });
+    expect(ending).toMatchObject({ status, signal: null, stdout: '' });
+    expect(ending.stderr).toMatch(message);
+    const killed = await run(packed, { policy: allBut(`kill ${call}`), command: [inner, 'x'], user });
+    expect(killed).toMatchObject({ signal: 'SIGSYS', stdout: '' });
   });
 
   test.each([

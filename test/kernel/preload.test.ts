@@ -107,6 +107,23 @@ describe.each(users)('libsandbox.so as $name', (user) => {
   });
 
   test.each([
+    ['prctl(option == 38)', /no_new_privs/],
+    ['seccomp', /seccomp is not available/],
+    ['seccomp(op == SECCOMP_SET_MODE_FILTER)', /cannot be installed/],
+  ])('an outer filter that refuses %s: 125, and main is not reached', async (call, message) => {
+    const command = [
+      '/usr/bin/env',
+      `LD_PRELOAD=${stagedLibrary()}`,
+      'SECCOMP_SYSCALL_DENY=getppid',
+      program('startup'),
+      getppid,
+    ];
+    const ending = await run(packed, { policy: allBut(`errno EPERM ${call}`), command, user });
+    expect(ending).toMatchObject({ status: 125, signal: null, stdout: '' });
+    expect(ending.stderr).toMatch(message);
+  });
+
+  test.each([
     ['no policy', {}, /no policy/],
     ['an unknown name', { SECCOMP_SYSCALL_ALLOW: 'raed' }, /raed[\s\S]*read/],
     ['a filter that is not there', { SECCOMP_FILTER: '/nonexistent' }, /\/nonexistent cannot be read/],
