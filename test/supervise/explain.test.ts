@@ -316,3 +316,24 @@ test('a call that is refused in thousands of ways is suggested as a whole', asyn
   expect(readFileSync(suggestion, 'utf8')).toBe('default allow\n\nerrno EPERM mkdir\n');
   expect(eventsOf(ending).find((one) => one.event === 'summary')?.refusals).toBe(3000);
 });
+
+test('on a terminal it is a block for people, and the terminal is the program’s', async () => {
+  const ending = await run(explained, {
+    policy: 'default allow\ndefault errno EPERM mkdir\n',
+    command: [refused(), 'open', '/some/where'],
+    wrap: (words) => [program('pty'), '', ...words],
+    env: { TERM: 'dumb' },
+  });
+  expect(ending.stdout).toContain('exit 7');
+  const lines = ending.stdout.split('\r\n');
+  const at = lines.findIndex((line) => line.startsWith('sandbox-run: errno EPERM: mkdir("/some/where", '));
+  expect(at).toBeGreaterThanOrEqual(0);
+  expect(lines.slice(at + 1, at + 5).map((line) => line.trim().split(/\s{2,}/)[0])).toEqual([
+    'program',
+    'by',
+    'from',
+    'to permit',
+  ]);
+  expect(lines[at + 2]).toContain('the default of this call, errno EPERM');
+  expect(lines[at + 4]).toContain('allow mkdir');
+});
