@@ -24,7 +24,10 @@ export const users: readonly User[] = nobodyCanRunNode ? [caller, NOBODY] : [cal
 export const ordinary: User | undefined =
   users.find((one) => one.uid !== undefined) ?? (isRoot ? undefined : caller);
 
+/** Says it; or throws, where all tools are required (.ci/run) and only a package is missing. */
 export function notTried(what: string, why: string): void {
+  if (process.env.SANDBOX_RUN_REQUIRE_TOOLS !== undefined && why.includes('Debian package'))
+    throw new Error(`not tried: ${what} (${why})`);
   process.stderr.write(`not tried: ${what} (${why})\n`);
 }
 
