@@ -106,6 +106,7 @@ const namespaceFlags: Readonly<Record<string, string>> = {
   pid: 'CLONE_NEWPID',
   user: 'CLONE_NEWUSER',
   uts: 'CLONE_NEWUTS',
+  time: 'CLONE_NEWTIME',
 };
 
 /** seccomp_restrict_namespaces */

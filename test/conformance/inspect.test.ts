@@ -26,8 +26,10 @@ import { type Recovered, recover } from '../../lib/asking/recover.ts';
 import { encode, type Program } from '../../lib/bpf/instruction.ts';
 import { compile } from '../../lib/compiler/compile.ts';
 import { docker } from '../../lib/formats/docker.ts';
+import { systemd } from '../../lib/formats/systemd.ts';
 import { abis } from '../../lib/linux/abi.ts';
 import { syscallNumber } from '../../lib/linux/syscalls.ts';
+import { isNewerThan } from '../../lib/linux/versions.ts';
 import { actionText } from '../../lib/policy/action.ts';
 import { decide } from '../../lib/policy/evaluate.ts';
 import { parsePolicy } from '../../lib/policy/language/parse.ts';
@@ -320,6 +322,22 @@ exec env -i container=test PATH=/usr/bin:/bin /lib/systemd/systemd --system --un
       expect(strictest('mprotect', 0n, 0n, 4n)).toEqual(['errno EPERM']);
       expect(strictest('mprotect', 0n, 0n, 1n)).toEqual([]);
       expect(strictest('clone', 0x10000000n)).toEqual(['errno EPERM']);
+      // Our reading of the unit file is exactly what systemd made of it, but for calls that came after its sets.
+      const { policy } = systemd.read!(unit, { file: 'probe.service', abi: native, exact: true });
+      const subjects = [
+        { kind: 'policy', name: 'unit', policy },
+        { kind: 'programs', name: 'live', programs },
+      ] as const;
+      const { changes } = difference(...subjects, { native: 'x86_64', abis: ['x86_64'] });
+      // systemd 252's sets end with Linux 6.0; Landlock and seccomp(2) came into @system-service later.
+      const later = /^(seccomp|landlock_.*)$/;
+      const others = changes.filter(
+        ({ calls: { name, isBeyond, high } }) =>
+          !isBeyond &&
+          high < 2 ** 31 &&
+          (name === undefined || !(isNewerThan(name, '6.0') || later.test(name))),
+      );
+      expect(others.map(({ calls, from, to }) => [calls.name ?? calls.low, from.kind, to.kind])).toEqual([]);
     },
   );
 });
