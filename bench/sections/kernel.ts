@@ -84,13 +84,14 @@ function rowsFor(
     { name: 'libseccomp chain', file: chain.file, size: chain.program.length },
   ];
   const words = calls.map(({ nr, args }) => [nr, ...args].join(','));
-  const output = runHelper(buildHelper(places, 'calls'), [
+  const output = runHelper(buildHelper(places, 'under-filters'), [
     String(ROUNDS),
     ...words,
     '--',
     ...filters.map((one) => one.file),
   ]);
   const lines = output.trim().split('\n');
+  if (lines.length !== filters.length) throw new Error(`native/under-filters.c gave ${lines.length} lines`);
   return filters.map(({ name, size }, index) => {
     const [install, ...each] = lines[index]!.split(' ').map(Number);
     return [
