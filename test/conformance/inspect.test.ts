@@ -19,7 +19,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { difference } from '../../lib/asking/difference.ts';
 import { filtersOfProcess } from '../../lib/asking/process.ts';
 import { type Recovered, recover } from '../../lib/asking/recover.ts';
@@ -197,7 +197,7 @@ describe('runc', () => {
     const log = openSync(join(folder, 'log'), 'a');
     const run = ['run', '-d', '--bundle', folder, '--pid-file', join(folder, 'pid'), name];
     const result = spawnSync('runc', [...words, ...run], { stdio: ['ignore', log, log], timeout: 20_000 });
-    afterAll(() => void spawnSync('runc', [...words, 'delete', '--force', name], { timeout: 20_000 }));
+    onTestFinished(() => void spawnSync('runc', [...words, 'delete', '--force', name], { timeout: 20_000 }));
     if (result.status !== 0) throw new Error(`runc: ${readFileSync(join(folder, 'log'), 'utf8')}`);
     return Number(readFileSync(join(folder, 'pid'), 'utf8'));
   }
