@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { file, program } from '../kernel/stage.ts';
-import { users } from '../kernel/users.ts';
+import { notTried, users } from '../kernel/users.ts';
 import { wholeCommand } from './command.ts';
 
 const ROUNDS = Number(process.env.TRANSPARENCY_ROUNDS ?? 1);
@@ -118,8 +118,13 @@ describe.each(users)('as $name', (user) => {
   test.each(cases.map(([name, command, needs]) => ({ name, command, needs })))(
     '$name',
     ({ command, needs }) => {
-      if (needs !== undefined && spawnSync(needs[0], ['--version']).error !== undefined)
-        throw new Error(`this test needs ${needs[0]}, of Debian's package ${needs[1]}`);
+      if (needs !== undefined && spawnSync(needs[0], ['--version']).error !== undefined) {
+        // A bare machine has not all of them; the long run has to have them.
+        if (ROUNDS > 1 || process.env.SANDBOX_RUN_REQUIRE_TOOLS !== undefined)
+          throw new Error(`this test needs ${needs[0]}, of Debian's package ${needs[1]}`);
+        notTried(needs[0], `install Debian's package ${needs[1]} for that`);
+        return;
+      }
       const words = command();
       const bare = run(words);
       for (let round = 0; round < ROUNDS; round++) {
