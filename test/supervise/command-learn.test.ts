@@ -126,7 +126,6 @@ describe.each(users)('as $name', (user) => {
     const bad = run('learn', '--replay', at('bad'));
     expect(bad.status).toBe(2);
     expect(bad.stderr).toContain(`${at('bad')}:1: not a line of JSON`);
-    expect(run('learn', '--help').stdout).toContain('--stability');
   });
 });
 

@@ -1,5 +1,5 @@
 // The whole command as one folder that every user can read, made from the sources as they are now: the run path, the
-// watchers and the commands, bundled.
+// watchers and learn, bundled.
 
 import { copyFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -28,7 +28,7 @@ export function wholeCommand(): string {
   });
   buildSync({
     ...common,
-    entryPoints: ['main', 'watch', 'explained', 'learned'].map((name) => `lib/cli/${name}.ts`),
+    entryPoints: ['watch', 'explained', 'learned'].map((name) => `lib/cli/${name}.ts`),
     outdir: join(folder, 'dist', 'lib', 'cli'),
     format: 'esm',
     // pino and yargs are CommonJS and ask for Node's own modules.
