@@ -4,7 +4,7 @@
 import type { Intervals } from '../bpf/intervals.ts';
 import type { Abi } from '../linux/abi.ts';
 import { type Parameter, parametersOf } from '../linux/arguments.ts';
-import { isConstantName, nameConstant, nameFlags } from '../linux/constants.ts';
+import { constantValue, isConstantName, nameConstant, nameFlags } from '../linux/constants.ts';
 import type { Truth } from '../policy/algebra/truth.ts';
 import type { Condition, Operand, Range, Value } from '../policy/model.ts';
 import { numberOf, pattern } from '../policy/value.ts';
@@ -205,11 +205,14 @@ function constant({ abi }: Terms, field: TermField, number: bigint, onlyEnum = f
   return numberValue(number);
 }
 
-/** A mask: names joined with |, else hexadecimal. */
+/** A mask: names joined with |, else hexadecimal. A name that stands for no bits (O_RDONLY) says nothing in a mask. */
 function flagsValue({ abi }: Terms, field: TermField, mask: bigint): Value {
   const family = field.parameter?.constants?.family;
   if (family !== undefined) {
-    const value = flagsOf(nameFlags(family, mask, abi)) ?? nameValue(nameConstant(family, mask, abi));
+    const bits = nameFlags(family, mask, abi)
+      .split('|')
+      .filter((name) => constantValue(name, abi) !== 0n);
+    const value = flagsOf(bits.join('|')) ?? nameValue(nameConstant(family, mask, abi));
     if (value !== undefined && BigInt.asUintN(64, numberOf(value, abi)) === mask) return value;
   }
   return { kind: 'number', number: mask, text: mask < 10n ? String(mask) : `0x${mask.toString(16)}` };

@@ -127,3 +127,12 @@ test('the difference of a program to its own policy is nothing', () => {
   expect(policies).toHaveLength(1);
   expect(difference(subject(policy), subject(policies[0]!), { native: 'x86_64' })).toEqual({ changes: [] });
 });
+
+test('of two errors for one call the one under a condition stands first, since the first counts', () => {
+  const policy = parsePolicy('default kill\nerrno EPERM open(flags & O_CREAT)\nerrno EACCES open', {
+    file: 'p',
+  });
+  const [program] = compile(policy, { abis: [abis.x86_64] });
+  const { policies } = recover(program!, 'program', 'x86_64');
+  expect(printPolicy(policies[0]!)).toMatch(/errno E\w+ open\(flags & O_CREAT.*\)\n\n?errno E\w+ open\n/);
+});
