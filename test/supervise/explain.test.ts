@@ -155,9 +155,9 @@ describe.each(users)('as $name', (user) => {
     expect(ending.stdout).toBe('0\n');
     expect(refusalsOf(ending)).toHaveLength(1);
     const summary = eventsOf(ending).find((one) => one.event === 'summary');
-    // Every refused call but those that a signal took away before anybody saw them.
-    expect(summary?.refusals).toBeGreaterThan(4000);
-    expect(summary?.refusals).toBeLessThanOrEqual(5000);
+    // A signal may take a call away before the listener has seen it, so the program says how many were refused.
+    expect(summary?.refusals).toBe(Number(/refused (\d+)/.exec(ending.stderr)?.[1]));
+    expect(summary?.refusals).toBeGreaterThan(1000);
   });
 
   test.runIf(hasI386)('a call through another ABI has that ABI’s name', async () => {

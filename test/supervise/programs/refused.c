@@ -65,6 +65,7 @@ int main(int argc, char **argv) {
     struct itimerval never = {0};
     setitimer(ITIMER_REAL, &never, NULL);
     printf("%d\n", count - refused - interrupted);
+    fprintf(stderr, "refused %d\n", refused);
   } else if (strcmp(what, "many") == 0) {
     // Different ones, so that each is told.
     for (long i = 0; i < 3000; i++) syscall(SYS_madvise, 0, 0, i);
