@@ -2,7 +2,7 @@
 // writeSync, because touching process.stderr would make the caller's terminal non-blocking for the program, too.
 
 import { writeSync } from 'node:fs';
-import { LaunchError, SandboxError } from '../errors.ts';
+import { type LaunchError, SandboxError } from '../errors.ts';
 
 /** Whether to colour what goes to this descriptor: only a terminal, and not if NO_COLOR is set (https://no-color.org).
  * node:tty brings in node:net and streams, which takes longer than all our own code, so it is loaded only here. */
@@ -40,15 +40,25 @@ export function errorAsJson(error: SandboxError): string {
 /** Writes the error and gives the status to exit with; `status` is for errors that do not bring their own. Anything that is
  * not of the family is a fault of ours, and said to be one. */
 export function report(error: unknown, status: number, json = false): number {
-  const known =
-    error instanceof SandboxError
-      ? error
-      : new SandboxError(`internal error: ${error instanceof Error ? error.message : String(error)}`, {
-          advice: 'this is a fault in sandbox-run; please report it',
-        });
-  for (const one of [known, ...known.others])
-    writeAll(2, json ? errorAsJson(one) : renderError(one, hasColor(2)));
-  return error instanceof LaunchError ? error.exitStatus : status;
+  const known = isOurs(error)
+    ? error
+    : new SandboxError(`internal error: ${error instanceof Error ? error.message : String(error)}`, {
+        advice: 'this is a fault in sandbox-run; please report it',
+      });
+  const all = [known, ...known.others];
+  const shown = json ? all : all.slice(0, MOST_SHOWN);
+  for (const one of shown) writeAll(2, json ? errorAsJson(one) : renderError(one, hasColor(2)));
+  if (shown.length < all.length)
+    writeAll(2, `sandbox-run: and ${all.length - shown.length} more like these\n`);
+  return 'exitStatus' in known ? (known as LaunchError).exitStatus : status;
+}
+
+/** One text full of mistakes is mostly one mistake: the wrong file. */
+const MOST_SHOWN = 3;
+
+/** By its shape and not by its class, because parts that are loaded later bring the classes a second time. */
+function isOurs(error: unknown): error is SandboxError {
+  return error instanceof Error && 'advice' in error && 'others' in error;
 }
 
 /** Writes all of it, also to a pipe that is full for a moment. A closed pipe ends the writing. */
