@@ -276,8 +276,10 @@ NoNewPrivileges=yes
   const isHost = existsSync('/run/systemd/system') && readFileSync('/proc/1/comm', 'utf8') === 'systemd\n';
   if (isHost) console.warn('not tried: filters of a systemd unit; this machine is run by systemd itself');
 
-  afterAll(() => {
+  afterAll(async () => {
     if (isHost) return;
+    // Its processes have been killed, and take a moment to leave their groups.
+    await new Promise((resolve) => setTimeout(resolve, 500));
     // What it has left in the cgroup tree; only empty groups go.
     for (const root of ['/sys/fs/cgroup', '/sys/fs/cgroup/unified']) {
       for (const group of ['init.scope', 'system.slice']) {
