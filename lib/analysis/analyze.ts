@@ -104,9 +104,7 @@ export function analyze(question: Question): Analysis {
   settle(work, true);
   question.progress?.(`asking for numbers in ${world.modules.length} files`);
   const sites = callSites(work.reach, abi);
-  const execRefused = !executes
-    ? sites.some((site) => executing(work, site))
-    : work.programs.length === before;
+  const execRefused = executes && work.programs.length === before;
   if (executes) {
     const site = sites.find((one) => executing(work, one));
     const where = site === undefined ? '' : ` (${labelOf(site.module, site.address)})`;
@@ -353,7 +351,8 @@ function conclude(work: Work, sites: readonly CallSite[], executes: boolean, exe
   }
   // The kernel itself restarts interrupted sleeps through this number (restart_syscall(2)).
   if (!calls.has('restart_syscall')) calls.set('restart_syscall', undefined);
-  if (execRefused) for (const name of ['execve', 'execveat']) calls.delete(name);
+  // A plug-in is looked at as a whole; that it could start a program is not believed of a program that cannot.
+  if (execRefused || !executes) for (const name of ['execve', 'execveat']) calls.delete(name);
   if (unknown.length > 0) {
     for (const name of groupMembers(WIDE) ?? [])
       if (!calls.has(name) && !name.startsWith('execve')) calls.set(name, undefined);

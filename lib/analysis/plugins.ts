@@ -56,7 +56,7 @@ export const families: readonly Family[] = [
   { name: 'gawk extensions', exported: 'gawk_api_major_version', folders: [`${triplet}/gawk`] },
   { name: 'PostgreSQL modules', exported: 'pg_module_magic_block', folders: ['/usr/lib/postgresql/**'] },
   { name: 'PKCS #11 modules', exported: 'p11_kit_modules_load', folders: [`${triplet}/pkcs11`] },
-  { name: 'ICU data', exported: 'u_init_72', folders: [] },
+  { name: 'Java', exported: 'JLI_Launch', folders: ['%/**'] },
 ];
 
 const MAX_FILES = 5000;
