@@ -1,17 +1,17 @@
 // learn as a command: what it writes, what it says, and with which status it ends.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { allBut } from '../kernel/policies.ts';
 import { file, program } from '../kernel/stage.ts';
 import { isRoot, users } from '../kernel/users.ts';
+import { temporaryFolder } from '../support/temporary.ts';
 import { wholeCommand } from './command.ts';
 
 describe.each(users)('as $name', (user) => {
-  const folder = mkdtempSync(join(tmpdir(), 'sandbox-run-learning-'));
+  const folder = temporaryFolder('learning');
   spawnSync('chmod', ['0777', folder]);
   const at = (name: string) => join(folder, name);
   const run = (...words: string[]) => {
@@ -131,7 +131,7 @@ describe.each(users)('as $name', (user) => {
 
 test('as PID 1, whose end is everybody’s, the policy is written before', () => {
   if (!isRoot) return;
-  const place = join(mkdtempSync(join(tmpdir(), 'sandbox-run-init-')), 'policy');
+  const place = join(temporaryFolder('init'), 'policy');
   const ending = spawnSync(
     'unshare',
     [

@@ -2,14 +2,14 @@
 // that call), take its suggestion (it runs again). `npm run test:programs`; what each needs is named with its Debian package.
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { program } from '../kernel/stage.ts';
 import { type User, users } from '../kernel/users.ts';
+import { temporaryFolder } from '../support/temporary.ts';
 import { wholeCommand } from './command.ts';
 
 interface Case {
@@ -210,7 +210,7 @@ describe.each(users)('as $name', (user) => {
   test.each(cases)('$name', async (one) => {
     if (!existsSync(one.needs[0]))
       throw new Error(`this needs ${one.needs[0]}, of Debian's package ${one.needs[1]}`);
-    const folder = mkdtempSync(join(tmpdir(), 'sandbox-run-real-'));
+    const folder = temporaryFolder('real');
     mkdirSync(join(folder, 'work'));
     spawnSync('chmod', ['-R', '0777', folder]);
     const command = one.command(join(folder, 'work'));

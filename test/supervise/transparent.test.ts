@@ -2,12 +2,12 @@
 // sensitive to signals, stops, timing and process trees. `npm run test:transparency` does each ten times.
 
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { file, program } from '../kernel/stage.ts';
 import { notTried, users } from '../kernel/users.ts';
+import { temporaryFolder } from '../support/temporary.ts';
 import { wholeCommand } from './command.ts';
 
 const ROUNDS = Number(process.env.TRANSPARENCY_ROUNDS ?? 1);
@@ -61,7 +61,7 @@ const cases: readonly Case[] = [
   [
     'make -j',
     () => {
-      const folder = mkdtempSync(join(tmpdir(), 'sandbox-run-make-'));
+      const folder = temporaryFolder('make');
       writeFileSync(
         join(folder, 'Makefile'),
         `all: ${Array.from({ length: 30 }, (_, i) => `t${i}`).join(' ')}\n\t@echo all\n%:\n\t@sleep 0.01; true\n`,
@@ -83,7 +83,7 @@ const cases: readonly Case[] = [
   [
     'git',
     () => {
-      const folder = mkdtempSync(join(tmpdir(), 'sandbox-run-git-'));
+      const folder = temporaryFolder('git');
       mkdirSync(join(folder, 'at'));
       spawnSync('chmod', ['-R', '0777', folder]);
       return shell(
@@ -128,7 +128,7 @@ describe.each(users)('as $name', (user) => {
       const words = command();
       const bare = run(words);
       for (let round = 0; round < ROUNDS; round++) {
-        const folder = mkdtempSync(join(tmpdir(), 'sandbox-run-learn-'));
+        const folder = temporaryFolder('learn');
         spawnSync('chmod', ['0777', folder]);
         const recording = join(folder, 'run.rec');
         const learnt = run([
