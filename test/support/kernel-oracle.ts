@@ -1,12 +1,11 @@
 // Asks the running kernel what programs answer (see kernel-oracle.c, which this compiles with gcc for the test run).
 
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encode, type Program } from '../../lib/bpf/instruction.ts';
 import { abis } from '../../lib/linux/abi.ts';
 import type { SeccompData } from '../../lib/policy/evaluate.ts';
+import { temporaryFolder } from './temporary.ts';
 
 export interface Question {
   /** In the order of their installation. */
@@ -35,8 +34,7 @@ let built: string | undefined;
 
 function helper(): string {
   if (built !== undefined) return built;
-  const folder = mkdtempSync(join(tmpdir(), 'sandbox-run-oracle-'));
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  const folder = temporaryFolder('oracle');
   const source = new URL('kernel-oracle.c', import.meta.url).pathname;
   const output = join(folder, 'oracle');
   const made = spawnSync('gcc', ['-O1', '-Wall', '-o', output, source], { encoding: 'utf8' });

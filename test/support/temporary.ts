@@ -1,12 +1,13 @@
-// Folders for one test file, gone when its process ends, however it ends but by a kill.
+// Folders for one test file, removed when its tests have ended.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { afterAll } from 'vitest';
 
 const made: string[] = [];
 
-process.on('exit', () => {
+afterAll(() => {
   for (const folder of made) rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
 });
 
