@@ -91,9 +91,7 @@ export function restOf(
   const known = new Set(looked.map((abi) => abi.auditArch));
   return guarded(subject.name, () => {
     const nodes = new Set<Node>();
-    const arches = new Set(subject.programs.flatMap((program) => cutsFor(program).arches));
-    for (const arch of arches) {
-      if (known.has(arch)) continue;
+    for (const arch of othersBetween(subject.programs, known)) {
       const parts = subject.programs.map((program) =>
         liftNumbers(program, arch, cutsFor(program), makerFor(graph, native)),
       );
@@ -102,6 +100,20 @@ export function restOf(
     }
     const [only, more] = nodes;
     return more === undefined && only?.kind === 'leaf' ? only.value : undefined;
+  });
+}
+
+/** One architecture for each way that the programs may answer those that are not known: between two values that they
+ * tell apart all are alike. */
+function othersBetween(programs: readonly Program[], known: ReadonlySet<number>): readonly number[] {
+  const cuts = [...new Set([0, ...programs.flatMap((program) => cutsFor(program).arches)])].sort(
+    (a, b) => a - b,
+  );
+  return cuts.flatMap((low, index) => {
+    const next = cuts[index + 1] ?? 2 ** 32;
+    let arch = low;
+    while (arch < next && known.has(arch)) arch++;
+    return arch < next ? [arch] : [];
   });
 }
 

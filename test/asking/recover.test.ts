@@ -116,6 +116,21 @@ test('a proof that fails is an error, and so is what no policy can say', () => {
   expect(() => recover(byPlace, 'program', 'x86_64')).toThrow(/instruction pointer|without looking/);
 });
 
+test('architectures above a known one that are answered otherwise are not taken for the rest', () => {
+  // arch >= i386's, but not beyond: a range that only begins with an architecture that we know.
+  const program = [
+    one(0x20, 4),
+    one(0x15, 0xc000003e, 4, 0),
+    one(0x35, 0x400e0004, 2, 0),
+    one(0x35, 0x40000003, 0, 1),
+    one(0x06, EPERM),
+    one(0x06, KILL),
+    one(0x06, ALLOW),
+  ];
+  const { policies } = recover(program, 'program', 'x86_64');
+  expect(policies.some((policy) => policy.abis?.includes('x86_64'))).toBe(true);
+});
+
 test('the difference of a program to its own policy is nothing', () => {
   const policy = parsePolicy(
     'default errno EPERM\nallow read, mmap(!(prot & PROT_EXEC)), prctl(option in {1..5, 22})\ntrap 7 open',
