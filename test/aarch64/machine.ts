@@ -76,15 +76,10 @@ function kernel(): string {
   const found = () =>
     existsSync(boot) ? readdirSync(boot).find((name) => name.startsWith('vmlinuz')) : undefined;
   if (found() === undefined) {
-    // A package list of its own, apart from the system's.
+    // The system's own sources, with lists of their own for the other architecture.
     mkdirSync(join(folder, 'lists', 'partial'), { recursive: true });
     mkdirSync(join(folder, 'cache', 'archives', 'partial'), { recursive: true });
-    const list =
-      'deb [arch=arm64 signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian bookworm main\n';
-    writeFileSync(join(folder, 'sources.list'), list);
     const settings = {
-      'Dir::Etc::sourcelist': join(folder, 'sources.list'),
-      'Dir::Etc::sourceparts': '-',
       'Dir::State::Lists': join(folder, 'lists'),
       'Dir::State::status': '/dev/null',
       'Dir::Cache': join(folder, 'cache'),
