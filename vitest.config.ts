@@ -4,6 +4,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     exclude: [
+      'test/analysis/auto.test.ts',
       'test/fuzz/**',
       'test/kernel/*-faults.test.ts',
       'test/aarch64/**',
