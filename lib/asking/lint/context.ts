@@ -26,6 +26,9 @@ export interface Finding {
   readonly origin?: Origin;
 }
 
+/** What a rule says of a policy, without what its row says already. */
+export type Found = Pick<Finding, 'calls'> & Partial<Pick<Finding, 'message' | 'fix' | 'origin' | 'level'>>;
+
 export interface Context {
   readonly policy: Policy;
   /** The ABI that is looked at. */

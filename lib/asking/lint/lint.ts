@@ -2,8 +2,8 @@
 
 import type { Abi } from '../../linux/abi.ts';
 import type { Policy } from '../../policy/model.ts';
-import { contextOf, type Finding } from './context.ts';
-import { type Found, type LintRule, lintRules } from './rules.ts';
+import { contextOf, type Finding, type Found } from './context.ts';
+import { type LintRule, lintRules } from './rules.ts';
 
 export type { Finding } from './context.ts';
 export { type LintRule, lintRules } from './rules.ts';

@@ -4,12 +4,9 @@
 import { group, groupMembers } from '../../linux/groups.ts';
 import { permits } from '../../policy/action.ts';
 import { defaultOf, foreignOf } from '../../policy/model.ts';
-import type { Context, Finding } from './context.ts';
+import type { Context, Finding, Found } from './context.ts';
 import { deadStatements, pointerComparisons } from './statements.ts';
 import { widthBypasses } from './widths.ts';
-
-/** What a rule says of a policy, without what its row says already. */
-export type Found = Pick<Finding, 'calls'> & Partial<Pick<Finding, 'message' | 'fix' | 'origin' | 'level'>>;
 
 export interface LintRule {
   readonly id: string;

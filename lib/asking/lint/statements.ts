@@ -8,8 +8,7 @@ import { printCall } from '../../policy/language/print.ts';
 import { meaningOf } from '../../policy/meaning.ts';
 import type { Call, Condition, Operand, Policy, Statement, Value } from '../../policy/model.ts';
 import { feasible } from '../feasible.ts';
-import type { Context } from './context.ts';
-import type { Found } from './rules.ts';
+import type { Context, Found } from './context.ts';
 
 /** Statements, or single calls of them, that decide nothing on this ABI. Calls that it does not have do not count. */
 export function deadStatements(context: Context): readonly Found[] {

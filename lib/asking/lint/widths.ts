@@ -8,8 +8,7 @@ import type { Graph, Node, Switch } from '../../compiler/graph.ts';
 import { parametersOf } from '../../linux/arguments.ts';
 import { syscallNames } from '../../linux/syscalls.ts';
 import { feasible, reaches } from '../feasible.ts';
-import { type Context, isPermitted } from './context.ts';
-import type { Found } from './rules.ts';
+import { type Context, type Found, isPermitted } from './context.ts';
 
 /** Calls that are refused for an argument as honest code passes it (high bits zero, or copies of the sign), and permitted for the same
  * one with other high bits. */
