@@ -84,7 +84,8 @@ for (const face of faces) {
     });
 
     // A launcher without Node starts with the words that the program gets, or more; so they fit.
-    test.runIf(face.hasNode)('an argument list that is too long', async () => {
+    // A launcher that takes the same words would itself not be started.
+    const tooLong = async () => {
       // What Node itself was started with always fits, unless the limit, a quarter of the stack's, sinks meanwhile.
       const words = Array.from({ length: 12 }, () => 'x'.repeat(100_000));
       const env = { NODE_OPTIONS: `--require=${lowerStack}` };
@@ -92,7 +93,8 @@ for (const face of faces) {
       const ending = await start([program('probe'), 'exit', '3', ...words], { env });
       expect(ending).toMatchObject({ status: 126, stdout: '' });
       expect(ending.stderr).toMatch(/too long \(E2BIG\)/);
-    });
+    };
+    if (face.hasNode) test('an argument list that is too long', tooLong);
 
     test('a script runs, and names without a slash are found in PATH', async () => {
       expect(await start([script, 'one'])).toMatchObject({ status: 0, stdout: 'script one\n' });
