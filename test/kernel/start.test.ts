@@ -84,7 +84,6 @@ for (const face of faces) {
     });
 
     // A launcher without Node starts with the words that the program gets, or more; so they fit.
-    // A launcher that takes the same words would itself not be started.
     const tooLong = async () => {
       // What Node itself was started with always fits, unless the limit, a quarter of the stack's, sinks meanwhile.
       const words = Array.from({ length: 12 }, () => 'x'.repeat(100_000));
