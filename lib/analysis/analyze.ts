@@ -8,6 +8,7 @@ import { findLibrary, LOADER_CACHE } from '../elf/search.ts';
 import { SandboxError } from '../errors.ts';
 import { abis } from '../linux/abi.ts';
 import { groupMembers } from '../linux/groups.ts';
+import type { Question } from './cache.ts';
 import { functionAt, regionAt } from './code.ts';
 import { type CallSite, callSites, setIdCalls } from './numbers.ts';
 import { families, familyFiles, nameServices } from './plugins.ts';
@@ -16,16 +17,8 @@ import { addExports, addModuleRoots, addRoot, addSurface, newReach, type Reach, 
 import { mentions } from './strings.ts';
 import { addModule, addPlugin, addProgram, type Module, newWorld, requester, type World } from './world.ts';
 
-export interface Question {
-  /** The program's path. */
-  readonly program: string;
-  /** Its arguments: programs among them, and commands in them, are taken to be meant where the program can execute others. */
-  readonly words: readonly string[];
-  /** Programs that may be executed (names or paths), and @shell-utils. */
-  readonly also: readonly string[];
-  /** Libraries that may be loaded while it runs. */
-  readonly plugins: readonly string[];
-  readonly environment: Readonly<Record<string, string | undefined>>;
+/** A question with an ear for its progress. */
+export interface Asked extends Question {
   /** Tells what is being done, for a terminal. */
   readonly progress?: (text: string) => void;
 }
@@ -55,7 +48,7 @@ const LIBRARY_NAME = /^[\w.+/-]*\.so(\.[\w.]+)*$/;
 const MAX_PROGRAMS = 200;
 
 interface Work {
-  readonly question: Question;
+  readonly question: Asked;
   readonly world: World;
   readonly reach: Reach;
   readonly files: Set<string>;
@@ -72,7 +65,7 @@ interface Work {
 }
 
 /** Throws SandboxError (ElfError among them) and errors of the file system. */
-export function analyze(question: Question): Analysis {
+export function analyze(question: Asked): Analysis {
   const world = newWorld(question.environment);
   const work: Work = {
     question,

@@ -9,9 +9,13 @@ import { join } from 'node:path';
 const FORMAT = 1;
 
 export interface Question {
+  /** The program's path. */
   readonly program: string;
+  /** Its arguments: programs among them, and commands in them, are taken to be meant where the program can execute others. */
   readonly words: readonly string[];
+  /** Programs that may be executed (names or paths), and @shell-utils. */
   readonly also: readonly string[];
+  /** Libraries that may be loaded while it runs. */
   readonly plugins: readonly string[];
   readonly environment: Readonly<Record<string, string | undefined>>;
 }

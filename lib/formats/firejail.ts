@@ -15,6 +15,7 @@ import { placeAt, type Source } from '../policy/language/source.ts';
 import { didYouMean } from '../policy/language/values.ts';
 import type { Action, Call, Condition, Origin, Policy, Statement, Value } from '../policy/model.ts';
 import { errorIn, type Format, type ReadOptions, type ReadResult } from './format.ts';
+import { namespaceFlags } from './namespaces.ts';
 
 export const firejail: Format = {
   name: 'firejail',
@@ -299,17 +300,6 @@ function writeExecute(origin: Origin): Policy {
   ];
   return denying(origin, [{ action: EPERM, calls }]);
 }
-
-const namespaceFlags: Readonly<Record<string, string>> = {
-  cgroup: 'CLONE_NEWCGROUP',
-  ipc: 'CLONE_NEWIPC',
-  net: 'CLONE_NEWNET',
-  mnt: 'CLONE_NEWNS',
-  pid: 'CLONE_NEWPID',
-  time: 'CLONE_NEWTIME',
-  user: 'CLONE_NEWUSER',
-  uts: 'CLONE_NEWUTS',
-};
 
 function namespaces(line: Line): Policy {
   const names = line.rest.split(/[\s,]+/).filter((word) => word !== '');

@@ -3,9 +3,10 @@
 // result does not depend on any order.
 
 import { PolicyError } from '../errors.ts';
+import type { AbiName } from '../linux/abi.ts';
 import { actionText, rank, sameAction } from '../policy/action.ts';
 import { and, anyOf, not, type Truth } from '../policy/algebra/truth.ts';
-import type { Action, Call, Origin, Statement, Target } from '../policy/model.ts';
+import type { Action, Call, Origin, Policy, Statement, Target } from '../policy/model.ts';
 
 export interface OrderedRule {
   readonly action: Action;
@@ -57,6 +58,11 @@ export function strictestFirst(rules: readonly OrderedRule[]): readonly OrderedR
 export class StatementList {
   readonly statements: Statement[] = [];
   private readonly plain = new Map<string, { readonly statement: Statement; readonly calls: Call[] }>();
+
+  /** The policy that these statements make on one ABI; `fallback` answers the rest, calls that nobody knows among them. */
+  policy(fallback: Action, abi: AbiName): Policy {
+    return { default: fallback, unknown: fallback, abis: [abi], statements: this.statements, defaults: [] };
+  }
 
   add(target: Target, rule: OrderedRule): void {
     if (rule.when === false) return;

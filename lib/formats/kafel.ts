@@ -15,7 +15,7 @@ import { isSyscallName, syscallNames, syscallNumber } from '../linux/syscalls.ts
 import type { Truth } from '../policy/algebra/truth.ts';
 import { placeAt, type Source } from '../policy/language/source.ts';
 import { didYouMean } from '../policy/language/values.ts';
-import type { Action, Origin, Policy, Target } from '../policy/model.ts';
+import type { Action, Origin, Target } from '../policy/model.ts';
 import { type OrderedRule, orderFree, StatementList } from './first-match.ts';
 import type { Format, ReadOptions, ReadResult } from './format.ts';
 import { readAlternatives } from './kafel-expression.ts';
@@ -83,14 +83,7 @@ function read(text: string, options: ReadOptions): ReadResult {
   for (const { target, list: ordered } of rules.values()) {
     for (const rule of orderFree(ordered)) list.add(target, rule);
   }
-  const policy: Policy = {
-    default: fallback,
-    unknown: fallback,
-    abis: [options.abi.name],
-    statements: list.statements,
-    defaults: [],
-  };
-  return { policy, warnings: [] };
+  return { policy: list.policy(fallback, options.abi.name), warnings: [] };
 }
 
 /** The strings of an nsjail configuration, each on the lines where it stood, so that places stay right. */

@@ -18,7 +18,7 @@ import { isSyscallName, syscallNames } from '../linux/syscalls.ts';
 import { permits } from '../policy/action.ts';
 import { placeAt, type Source } from '../policy/language/source.ts';
 import { didYouMean } from '../policy/language/values.ts';
-import type { Action, Policy, Target } from '../policy/model.ts';
+import type { Action, Target } from '../policy/model.ts';
 import { type OrderedRule, orderFree, StatementList } from './first-match.ts';
 import { errorIn, type Format, type ReadOptions, type ReadResult } from './format.ts';
 import { readExpression } from './minijail-expression.ts';
@@ -120,14 +120,7 @@ function readMinijail(text: string, options: ReadOptions, isCompiler: boolean): 
   for (const { target, list: rules } of reading.rules.values()) {
     for (const rule of orderFree(rules)) list.add(target, rule);
   }
-  const policy: Policy = {
-    default: fallback,
-    unknown: fallback,
-    abis: [options.abi.name],
-    statements: list.statements,
-    defaults: [],
-  };
-  return { policy, warnings: reading.warnings };
+  return { policy: list.policy(fallback, options.abi.name), warnings: reading.warnings };
 }
 
 function readFile(text: string, reading: Reading): void {

@@ -97,14 +97,7 @@ function read(text: string, options: ReadOptions): ReadResult {
     });
     for (const rule of strictestFirst(ordered)) list.add({ kind: 'name', name }, rule);
   }
-  const policy: Policy = {
-    default: fallback,
-    unknown: fallback,
-    abis: [options.abi.name],
-    statements: list.statements,
-    defaults: [],
-  };
-  return { policy, warnings };
+  return { policy: list.policy(fallback, options.abi.name), warnings };
 }
 
 function testOf(arg: Part, name: string, options: ReadOptions) {

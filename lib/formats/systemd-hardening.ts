@@ -6,6 +6,7 @@ import { abis } from '../linux/abi.ts';
 import { constantValue } from '../linux/constants.ts';
 import { groupMembers } from '../linux/groups.ts';
 import type { Action, Call, Condition, Operand, Origin, Policy, Value } from '../policy/model.ts';
+import { namespaceFlags } from './namespaces.ts';
 
 /** A line of a unit. */
 export interface Setting {
@@ -96,17 +97,6 @@ const addressFamilies: Make = (settings, exact) => {
   const ranges = [...families].map((one) => ({ low: name(one), high: name(one) }));
   const isListed: Condition = { kind: 'in', operand: operand(exact, 'family', 0), ranges };
   return denying(origin, [refusal, [call('socket', isAllowList ? { kind: 'not', of: isListed } : isListed)]]);
-};
-
-const namespaceFlags: Readonly<Record<string, string>> = {
-  cgroup: 'CLONE_NEWCGROUP',
-  ipc: 'CLONE_NEWIPC',
-  net: 'CLONE_NEWNET',
-  mnt: 'CLONE_NEWNS',
-  pid: 'CLONE_NEWPID',
-  user: 'CLONE_NEWUSER',
-  uts: 'CLONE_NEWUTS',
-  time: 'CLONE_NEWTIME',
 };
 
 /** seccomp_restrict_namespaces */
