@@ -6,7 +6,8 @@
 // own, dist/tables/NAME.txt, which is read when the table is first looked into. V8's code for the bundle is kept, too.
 
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { argv, env, execPath } from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -37,6 +38,16 @@ export async function bundleCommand(outfile) {
   });
 }
 
+/** A hash of all that an answer of ours can depend on: the sources, and the versions of what they use. */
+function buildOf() {
+  const hash = createHash('sha256').update(readFileSync(join(root, 'package.json')));
+  const files = readdirSync(lib, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.endsWith('.ts'),
+  );
+  for (const name of files.sort()) hash.update(`${name}\0`).update(readFileSync(join(lib, name)));
+  return hash.digest('base64url');
+}
+
 const common = {
   bundle: true,
   format: /** @type {const} */ ('cjs'),
@@ -46,7 +57,7 @@ const common = {
   minifySyntax: true,
   minifyWhitespace: true,
   // Only the ES module form asks for it (lib/native.ts, lib/cli/log.ts).
-  define: { 'import.meta.url': '""' },
+  define: { 'import.meta.url': '""', SANDBOX_RUN_BUILD: JSON.stringify(buildOf()) },
   logLevel: /** @type {const} */ ('warning'),
 };
 

@@ -1,5 +1,6 @@
 // `npm run bench:auto [-- WORD …]`: each command line bare and under --auto, in fresh copies of the same folder. Output, exit status
 // and signal have to be the same, and every call that strace sees has to be permitted. WORDs choose lines that contain one.
+// `warm` alone measures starts whose answer is kept (warm.js).
 // Needs Debian's strace, and the programs of lines.js; a program that is missing is said.
 
 import { spawnSync } from 'node:child_process';
@@ -8,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { lines } from './lines.js';
+import { warmTable } from './warm.js';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const cli = join(here, '..', '..', 'bin', 'sandbox-run.cjs');
@@ -60,6 +62,10 @@ function start(words, line, folder) {
 }
 
 try {
+  if (wanted[0] === 'warm') {
+    warmTable();
+    process.exit();
+  }
   const prepared = join(scratch, 'data');
   spawnSync('mkdir', ['-p', prepared]);
   const made = spawnSync('sh', [join(here, 'prepare.sh'), prepared], { env: environment, stdio: 'inherit' });

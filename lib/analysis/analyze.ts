@@ -4,7 +4,7 @@
 
 import { readFileSync } from 'node:fs';
 import { EM_X86_64, isElf, parseElf } from '../elf/file.ts';
-import { findLibrary, LOADER_CACHE } from '../elf/search.ts';
+import { findLibrary } from '../elf/search.ts';
 import { SandboxError } from '../errors.ts';
 import { abis } from '../linux/abi.ts';
 import { groupMembers } from '../linux/groups.ts';
@@ -12,7 +12,15 @@ import type { Question } from './cache.ts';
 import { functionAt, regionAt } from './code.ts';
 import { type CallSite, callSites, setIdCalls } from './numbers.ts';
 import { families, familyFiles, nameServices } from './plugins.ts';
-import { inPath, isExecutable, programsIn, scriptText, shellUtilities, startOf } from './programs.ts';
+import {
+  inPath,
+  isExecutable,
+  programsIn,
+  scriptText,
+  searchPathOf,
+  shellUtilities,
+  startOf,
+} from './programs.ts';
 import { addExports, addModuleRoots, addRoot, addSurface, newReach, type Reach, run } from './reach.ts';
 import { mentions } from './strings.ts';
 import { addModule, addPlugin, addProgram, type Module, newWorld, requester, type World } from './world.ts';
@@ -37,8 +45,10 @@ export interface Analysis {
   readonly executes: boolean;
   /** exec is reached, and no program is known that it could start: it is refused. */
   readonly execRefused: boolean;
-  /** Files and folders that the answer rests on. */
+  /** Files and folders that the answer rests on, as they were asked for; those that were not there, too. */
   readonly files: readonly string[];
+  /** Files of which only the programs that they name matter: words of the command line. */
+  readonly texts: readonly string[];
 }
 
 const abi = abis.x86_64;
@@ -52,6 +62,7 @@ interface Work {
   readonly world: World;
   readonly reach: Reach;
   readonly files: Set<string>;
+  readonly texts: Set<string>;
   readonly notices: string[];
   readonly programs: string[];
   /** Strings that reached code names, by the file. */
@@ -71,7 +82,8 @@ export function analyze(question: Asked): Analysis {
     question,
     world,
     reach: newReach(world),
-    files: new Set([LOADER_CACHE, '/etc/nsswitch.conf', '/etc/ld.so.preload']),
+    files: new Set([question.program, '/etc/nsswitch.conf']),
+    texts: new Set(),
     notices: [],
     programs: [],
     names: new Map(),
@@ -81,7 +93,9 @@ export function analyze(question: Asked): Analysis {
     familiesDone: new Set(),
     librariesDone: new Set(),
   };
-  const path = searchPath(question);
+  const path = searchPathOf(question.environment);
+  // Which program a name means is another one once something appears there.
+  if (startOf(question.program, path).scripts.length > 0) searched(work, path);
   question.progress?.(`reading ${question.program}`);
   addStart(work, question.program, true);
   addVdso(work);
@@ -116,22 +130,27 @@ const short = (path: string) => path.slice(path.lastIndexOf('/') + 1);
  * the program's own strings name, and the shell where a library names it. */
 function executed(work: Work, path: string, startsByLibrary: boolean): ReadonlySet<string> {
   const { question } = work;
+  searched(work, path);
+  const text = (script: string) => {
+    work.texts.add(script);
+    return scriptText(script) ?? '';
+  };
   const wanted = new Set<string>();
   for (const name of question.also) for (const one of named(name, path)) wanted.add(one);
   for (const word of question.words) {
     const found = inPath(word, path);
     if (found !== undefined) wanted.add(found);
     if (/[\s;|&]/.test(word)) for (const one of programsIn(word, path)) wanted.add(one);
-    else if (/[./]/.test(word)) for (const one of programsIn(scriptText(word) ?? '', path)) wanted.add(one);
+    else if (/[./]/.test(word)) for (const one of programsIn(text(word), path)) wanted.add(one);
   }
   for (const script of startOf(question.program, path).scripts)
-    for (const one of programsIn(scriptText(script) ?? '', path)) wanted.add(one);
+    for (const one of programsIn(text(script), path)) wanted.add(one);
   for (const one of constantPrograms(work, path, startsByLibrary)) wanted.add(one);
   return new Set([...wanted].slice(0, MAX_PROGRAMS));
 }
 
-function searchPath(question: Question): string {
-  return question.environment.PATH ?? '/usr/local/bin:/usr/bin:/bin';
+function searched(work: Work, path: string): void {
+  for (const folder of path.split(':')) work.files.add(folder === '' ? '.' : folder);
 }
 
 function interpreterOf(world: World): string | undefined {
@@ -166,8 +185,8 @@ function named(name: string, path: string): readonly string[] {
 }
 
 function addStart(work: Work, path: string, isFirst: boolean): void {
-  const { program, scripts } = startOf(path, searchPath(work.question));
-  for (const script of scripts) work.files.add(script);
+  const { program, named, scripts } = startOf(path, searchPathOf(work.question.environment));
+  for (const one of [path, named, ...scripts]) work.files.add(one);
   if (work.programs.includes(program)) return;
   const elf = readFileSync(program);
   if (isFirst && isElf(elf) && elf.readUInt16LE(18) !== EM_X86_64) {
@@ -287,11 +306,17 @@ function loadByName(work: Work, name: string, module: Module, why: string): void
   if (work.librariesDone.has(key)) return;
   work.librariesDone.add(key);
   const interpreter = module.interpreter ?? interpreterOf(work.world);
-  for (const path of findLibrary(name, requester(module, interpreter), work.world.libraryPath))
+  for (const path of findLibrary(
+    name,
+    requester(module, interpreter),
+    work.world.libraryPath,
+    work.world.looked,
+  ))
     tryPlugin(work, path, module, why);
 }
 
 function tryPlugin(work: Work, path: string, by: Module, why: string): void {
+  work.files.add(path);
   try {
     if (!isElf(readFileSync(path).subarray(0, 4))) return;
     addPlugged(work, addPlugin(work.world, path, by.interpreter ?? interpreterOf(work.world)), why);
@@ -375,7 +400,8 @@ function conclude(work: Work, sites: readonly CallSite[], executes: boolean, exe
     notices: [...new Set(work.notices)],
     executes,
     execRefused,
-    files: [...work.files, ...work.world.modules.map((one) => one.path)].filter((one) => one !== '[vdso]'),
+    files: [...new Set([...work.files, ...work.world.looked])],
+    texts: [...work.texts],
   };
 }
 

@@ -1,12 +1,25 @@
-// Analyses that were made before. An entry holds for exactly the files that it was made from: each is known by its content,
-// and by what the file system says of it (device, inode, size, times to the nanosecond), which changes whenever the content
-// does, so that a start need not read them. The folder is the user's own; what others could have written is not believed.
+// Analyses that were made before. An entry answers one question (program, options, search paths), asked of one version of
+// ours, and holds as long as every file that the analysis looked at has the same content (states.ts), those that were
+// looked for and not there included. The folder is the user's own: what others could have written is not believed, and
+// what is damaged counts as not there. Nothing here is ever an error: without the cache a start only takes longer.
 
-import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { join, resolve } from 'node:path';
+import { programsIn, scriptText, searchPathOf } from './programs.ts';
+import { hash, type KnownFile, knownFile, type Meaning, stillTheSame } from './states.ts';
 
-/** Raised whenever an analysis could come out differently. */
-const FORMAT = 1;
+/** Raised whenever entries are written in another form. */
+const FORMAT = 2;
 
 export interface Question {
   /** The program's path. */
@@ -31,16 +44,17 @@ export interface Answer {
 }
 
 interface Entry extends Answer {
-  readonly files: readonly (readonly [path: string, state: string])[];
+  readonly files: readonly KnownFile[];
 }
 
-/** What the file system says of a file; '' for one that is not there. */
-function stateOf(path: string): string {
-  const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
-  return stat === undefined ? '' : [stat.dev, stat.ino, stat.size, stat.mtimeNs, stat.ctimeNs].join(' ');
-}
+/** Bytes and entries that are kept; the ones that were used least recently go first. */
+const MAX_BYTES = 64 * 1024 * 1024;
+const MAX_ENTRIES = 2000;
+/** A single entry: thousands of plug-ins are less than this. */
+const MAX_ENTRY = 8 * 1024 * 1024;
+const HOUR = 3600 * 1000;
 
-/** The folder, made if it is missing; undefined if it cannot be used: then nothing is kept. */
+/** The folder, made if it is missing; undefined if it cannot be used, or if others could have written there. */
 function folder(environment: Question['environment']): string | undefined {
   const { XDG_CACHE_HOME: base, HOME: home } = environment;
   const parent =
@@ -48,10 +62,14 @@ function folder(environment: Question['environment']): string | undefined {
   if (parent === undefined) return undefined;
   const path = join(parent, 'sandbox-run');
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
-    const stat = statSync(path);
-    if (stat.uid !== process.geteuid?.()) return undefined;
-    if ((stat.mode & 0o022) !== 0) chmodSync(path, 0o700);
+    let stat = statSync(path, { throwIfNoEntry: false });
+    if (stat === undefined) {
+      mkdirSync(path, { recursive: true, mode: 0o700 });
+      stat = statSync(path);
+    }
+    if (!stat.isDirectory() || stat.uid !== process.geteuid?.() || (stat.mode & 0o022) !== 0)
+      return undefined;
+    if ((stat.mode & 0o055) !== 0) chmodSync(path, 0o700);
     return path;
   } catch {
     return undefined;
@@ -61,9 +79,13 @@ function folder(environment: Question['environment']): string | undefined {
 function keyOf(question: Question, version: string, withWords: boolean): string {
   const { program, words, also, plugins, environment } = question;
   const { LD_LIBRARY_PATH, LD_PRELOAD, PATH } = environment;
+  const paths = [PATH, LD_LIBRARY_PATH, LD_PRELOAD].flatMap((list) => list?.split(/[: ]/) ?? []);
+  const isRelative = [program, ...also, ...plugins, ...paths].some((one) => !one.startsWith('/'));
   const parts = [
     FORMAT,
     version,
+    // The vDSO is the kernel's.
+    process.getBuiltinModule('node:os').release(),
     program,
     also,
     plugins,
@@ -71,11 +93,9 @@ function keyOf(question: Question, version: string, withWords: boolean): string 
     LD_PRELOAD ?? null,
     PATH ?? null,
     withWords ? words : null,
-    withWords ? process.cwd() : null,
+    withWords || isRelative ? process.cwd() : null,
   ];
-  // Loaded only for --auto: a plain run must not pay for it.
-  const { createHash } = process.getBuiltinModule('node:crypto');
-  return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
+  return hash(JSON.stringify(parts));
 }
 
 /** The answer to the same question about the same files, if it is kept. */
@@ -83,38 +103,104 @@ export function recall(question: Question, version: string): Answer | undefined 
   const where = folder(question.environment);
   if (where === undefined) return undefined;
   for (const withWords of [false, true]) {
-    const entry = readEntry(join(where, keyOf(question, version, withWords)));
-    if (entry?.files.every(([path, state]) => stateOf(path) === state) === true) return entry;
+    const path = join(where, keyOf(question, version, withWords));
+    const entry = readEntry(path);
+    const files = entry === undefined ? undefined : stillTheSame(entry.files, meaningFor(question));
+    if (entry === undefined || files === undefined) continue;
+    if (files !== entry.files) writeEntry(path, { ...entry, files });
+    else markUsed(path);
+    return entry;
   }
   return undefined;
 }
 
+/** undefined: none, damaged, or not the user's own. */
 function readEntry(path: string): Entry | undefined {
   try {
-    const stat = statSync(path);
-    if (stat.uid !== process.geteuid?.() || (stat.mode & 0o022) !== 0) return undefined;
-    return JSON.parse(readFileSync(path, 'utf8')) as Entry;
+    const stat = statSync(path, { throwIfNoEntry: false });
+    if (stat?.isFile() !== true || stat.uid !== process.geteuid?.()) return undefined;
+    if ((stat.mode & 0o022) !== 0 || stat.size > MAX_ENTRY) return undefined;
+    const text = readFileSync(path, 'utf8');
+    const end = text.indexOf('\n');
+    const body = text.slice(end + 1);
+    return text.slice(0, Math.max(end, 0)) === hash(body) ? (JSON.parse(body) as Entry) : undefined;
   } catch {
     return undefined;
   }
 }
 
-/** Keeps an answer. That it cannot be kept is no error. */
-export function remember(
-  question: Question,
-  version: string,
-  answer: Answer,
-  files: readonly string[],
-): void {
-  const where = folder(question.environment);
-  if (where === undefined) return;
-  const entry: Entry = { ...answer, files: [...new Set(files)].map((path) => [path, stateOf(path)]) };
-  const path = join(where, keyOf(question, version, answer.usesWords));
-  const draft = `${path}.${process.pid}`;
+/** At once or not at all: under another name first. The first line is the hash of the rest. */
+function writeEntry(path: string, entry: Entry): void {
+  const draft = `${path}.${process.pid}.new`;
   try {
-    writeFileSync(draft, JSON.stringify(entry), { mode: 0o600 });
+    const body = JSON.stringify(entry);
+    writeFileSync(draft, `${hash(body)}\n${body}`, { mode: 0o600, flag: 'wx' });
     renameSync(draft, path);
   } catch {
     rmSync(draft, { force: true });
+  }
+}
+
+/** The time of an entry's last use is its file's, to the hour. */
+function markUsed(path: string): void {
+  try {
+    const now = Date.now();
+    if (now - statSync(path).mtimeMs > HOUR) utimesSync(path, now / 1000, now / 1000);
+  } catch {
+    // Another start removed it.
+  }
+}
+
+/** What an answer rests on. */
+export interface Grounds {
+  /** When the analysis began, in ms since 1970. */
+  readonly start: number;
+  /** Files and folders that were looked at, or looked for. */
+  readonly files: Iterable<string>;
+  /** Words of the command line that are files, of which only the programs that they name matter. */
+  readonly texts: Iterable<string>;
+}
+
+/** Keeps an answer, unless what it rests on changed since the analysis began. */
+export function remember(question: Question, version: string, answer: Answer, grounds: Grounds): void {
+  const where = folder(question.environment);
+  if (where === undefined) return;
+  const start = BigInt(grounds.start) * 1_000_000n;
+  const absolute = (paths: Iterable<string>) => [...new Set([...paths].map((path) => resolve(path)))];
+  const meaning = meaningFor(question);
+  const files = [
+    ...absolute(grounds.files).map((path) => knownFile(path, start)),
+    ...absolute(grounds.texts).map((path) => knownFile(path, start, meaning)),
+  ];
+  if (!files.every((file) => file !== undefined)) return;
+  writeEntry(join(where, keyOf(question, version, answer.usesWords)), { ...answer, files });
+  prune(where);
+}
+
+/** The programs that a text names: all that the analysis takes from it. */
+function meaningFor({ environment }: Question): Meaning {
+  return (path) => programsIn(scriptText(path) ?? '', searchPathOf(environment)).join('\0');
+}
+
+/** Removes what is too much, and drafts that a killed start left behind. */
+function prune(where: string): void {
+  try {
+    const now = Date.now();
+    const entries: { path: string; size: number; used: number }[] = [];
+    for (const name of readdirSync(where)) {
+      const path = join(where, name);
+      const stat = statSync(path, { throwIfNoEntry: false });
+      if (stat?.isFile() !== true) continue;
+      if (name.endsWith('.new') && now - stat.mtimeMs > HOUR) rmSync(path, { force: true });
+      else entries.push({ path, size: stat.size, used: stat.mtimeMs });
+    }
+    entries.sort((a, b) => b.used - a.used);
+    let bytes = 0;
+    for (const [index, { path, size }] of entries.entries()) {
+      bytes += size;
+      if (bytes > MAX_BYTES || index >= MAX_ENTRIES) rmSync(path, { force: true });
+    }
+  } catch {
+    // The folder went away, or another start prunes it, too.
   }
 }

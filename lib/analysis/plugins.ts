@@ -68,7 +68,7 @@ export function familyFiles(family: Family, origin: string, seen: Set<string>): 
   for (const pattern of family.folders) {
     const isDeep = pattern.endsWith('/**');
     const plain = (isDeep ? pattern.slice(0, -3) : pattern).replace('%', dirname(origin));
-    for (const folder of expand(plain)) list(folder, isDeep ? MAX_DEPTH : 0, files, seen);
+    for (const folder of expand(plain, seen)) list(folder, isDeep ? MAX_DEPTH : 0, files, seen);
   }
   return [...new Set(files)];
 }
@@ -90,8 +90,8 @@ function list(folder: string, depth: number, files: string[], seen: Set<string>)
   }
 }
 
-/** Folders that match a pattern with `*` in single parts. */
-function expand(pattern: string): readonly string[] {
+/** Folders that match a pattern with `*` in single parts; where one could appear goes into `seen`. */
+function expand(pattern: string, seen: Set<string>): readonly string[] {
   let found = [''];
   for (const part of pattern.split('/').filter((one) => one !== '')) {
     if (!part.includes('*')) {
@@ -100,6 +100,7 @@ function expand(pattern: string): readonly string[] {
     }
     const matcher = new RegExp(`^${part.replace(/[.+]/g, '\\$&').replace(/\*/g, '.*')}$`);
     found = found.flatMap((one) => {
+      seen.add(one);
       try {
         return readdirSync(one)
           .filter((name) => matcher.test(name))
@@ -109,6 +110,7 @@ function expand(pattern: string): readonly string[] {
       }
     });
   }
+  for (const folder of found) seen.add(folder);
   return found.filter((one) => existsSync(one));
 }
 

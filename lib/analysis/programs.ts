@@ -19,8 +19,15 @@ import { SandboxError } from '../errors.ts';
 export interface Start {
   /** The ELF program that the kernel loads. */
   readonly program: string;
+  /** The same as it was named: links are not followed. */
+  readonly named: string;
   /** Scripts on the way to it, outermost first. */
   readonly scripts: readonly string[];
+}
+
+/** Where programs are looked for (exec(3)). */
+export function searchPathOf(environment: Readonly<Record<string, string | undefined>>): string {
+  return environment.PATH ?? '/usr/local/bin:/usr/bin:/bin';
 }
 
 /** As the kernel has it (fs/exec.c). */
@@ -33,7 +40,7 @@ export function startOf(path: string, searchPath: string): Start {
   let at = path;
   for (let depth = 0; depth <= MAX_SCRIPTS; depth++) {
     const head = headOf(at);
-    if (isElf(head)) return { program: realpathSync(at), scripts };
+    if (isElf(head)) return { program: realpathSync(at), named: at, scripts };
     const shebang = readShebang(head);
     if (shebang === undefined) {
       // execvp(3): a file without a header is given to the shell.

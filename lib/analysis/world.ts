@@ -2,11 +2,11 @@
 // kernel's vDSO, plug-ins, and programs that it executes. Addresses stay as they were linked, each beside its file, so that
 // no number can be taken for an address of another file. Names are bound to every definition that the loader could choose.
 
-import { realpathSync } from 'node:fs';
+import { readFileSync, realpathSync } from 'node:fs';
 import { type ElfSymbol, readDynamic, STT_TLS } from '../elf/dynamic.ts';
 import { type ElfFile, readElf } from '../elf/file.ts';
 import { relocationTypes } from '../elf/relocations.ts';
-import { findLibrary, type Requester } from '../elf/search.ts';
+import { findLibrary, LOADER_CACHE, type Requester } from '../elf/search.ts';
 import { type CodeFile, mayCallKernel, readCode, readSurface } from './code.ts';
 
 export interface Module {
@@ -34,8 +34,10 @@ export interface World {
   /** Libraries that were needed and not found: `name` (needed by `file`). */
   readonly missing: { readonly name: string; readonly by: string }[];
   readonly libraryPath: string | undefined;
-  /** LD_PRELOAD, as paths or names. */
+  /** LD_PRELOAD and /etc/ld.so.preload, as paths or names. */
   readonly preload: readonly string[];
+  /** Every path that was looked at for a file, there or not, as it was asked for. */
+  readonly looked: Set<string>;
   nodes: number;
 }
 
@@ -46,9 +48,21 @@ export function newWorld(environment: Readonly<Record<string, string | undefined
     definitions: new Map(),
     missing: [],
     libraryPath: environment.LD_LIBRARY_PATH,
-    preload: (environment.LD_PRELOAD ?? '').split(/[ :]+/).filter((one) => one !== ''),
+    preload: `${environment.LD_PRELOAD ?? ''} ${preloaded()}`.split(/[\s:]+/).filter((one) => one !== ''),
+    looked: new Set([PRELOAD, LOADER_CACHE]),
     nodes: 0,
   };
+}
+
+const PRELOAD = '/etc/ld.so.preload';
+
+/** What the loader puts into every program (ld.so(8)). */
+function preloaded(): string {
+  try {
+    return readFileSync(PRELOAD, 'utf8').replace(/#.*/g, '');
+  } catch {
+    return '';
+  }
 }
 
 /** Adds a program with its loader and all it needs; the modules that are new. Throws ElfError and file system errors. */
@@ -67,6 +81,7 @@ export function addProgram(world: World, path: string): readonly Module[] {
  * pass a call's number to the C library, and looks up no names. The modules that are new. */
 export function addPlugin(world: World, path: string, interpreter: string | undefined): readonly Module[] {
   const before = world.modules.length;
+  world.looked.add(path);
   const real = realpathSync(path);
   if (!world.byPath.has(real)) {
     const elf = readElf(real);
@@ -95,7 +110,7 @@ function addByName(
   interpreter: string | undefined,
 ): readonly Module[] {
   const before = world.modules.length;
-  const paths = findLibrary(name, requester(by, interpreter), world.libraryPath);
+  const paths = findLibrary(name, requester(by, interpreter), world.libraryPath, world.looked);
   if (paths.length === 0) world.missing.push({ name, by: by.path });
   for (const path of paths) addFile(world, path, interpreter);
   return world.modules.slice(before);
@@ -112,6 +127,7 @@ export function requester(module: Module, interpreter = module.interpreter): Req
 }
 
 function addFile(world: World, path: string, interpreter: string | undefined): Module {
+  world.looked.add(path);
   const real = realpathSync(path);
   return world.byPath.get(real) ?? addModule(world, real, readElf(real), interpreter);
 }

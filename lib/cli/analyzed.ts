@@ -9,6 +9,7 @@ import { writeAll } from './report.ts';
 
 /** Analyses a program, and keeps the answer. */
 export function answer(question: Question, version: string): Answer {
+  const start = Date.now();
   const showsProgress = isatty(2);
   const progress = (text: string) => writeAll(2, `\r\u001b[Ksandbox-run: analysing: ${text}`);
   try {
@@ -17,9 +18,11 @@ export function answer(question: Question, version: string): Answer {
       policy: printPolicy(policyOfAnalysis(analysis)),
       notices: analysis.notices,
       unknown: analysis.unknown.length,
-      usesWords: analysis.executes,
+      // A relative name means another file elsewhere.
+      usesWords:
+        analysis.executes || [...analysis.files, ...analysis.texts].some((path) => !path.startsWith('/')),
     };
-    remember(question, version, found, analysis.files);
+    remember(question, version, found, { start, files: analysis.files, texts: analysis.texts });
     return found;
   } finally {
     if (showsProgress) writeAll(2, '\r\u001b[K');

@@ -1,7 +1,6 @@
 // `--auto`: the policy that an analysis of the program gives. An answer that is kept from an earlier start is taken here, in
 // the run path; the analysis itself is loaded only where there is none.
 
-import { statSync } from 'node:fs';
 import { type Answer, type Question, recall } from '../analysis/cache.ts';
 import { SandboxError } from '../errors.ts';
 import { rawWords } from '../launch/argv.ts';
@@ -28,7 +27,7 @@ export async function analysedPolicy(
     plugins: options.plugin ?? [],
     environment: process.env,
   };
-  const version = ownVersion();
+  const version = SANDBOX_RUN_BUILD;
   const answer = recall(question, version) ?? ask(await load(), question, version);
   const log = logFor(options);
   for (const notice of answer.notices) log.info(() => ({}), notice);
@@ -54,9 +53,5 @@ export function unbounded(answer: Answer): SandboxError {
   });
 }
 
-/** Ours: another build may find other answers. In the bundle there is no import.meta.url, in an ES module no __filename. */
-function ownVersion(): string {
-  const here = typeof __filename === 'string' ? __filename : new URL(import.meta.url).pathname;
-  const stat = statSync(here, { bigint: true });
-  return [stat.ino, stat.size, stat.mtimeNs].join(' ');
-}
+/** A hash of our sources: another build may find other answers. Put in by scripts/bundle.js. */
+declare const SANDBOX_RUN_BUILD: string;

@@ -38,13 +38,15 @@ export interface Requester {
   readonly interpreter: string | undefined;
 }
 
-/** The paths it may be loaded from; empty if there is none. `libraryPath` is LD_LIBRARY_PATH. */
+/** The paths it may be loaded from; empty if there is none. `libraryPath` is LD_LIBRARY_PATH. `looked` gets every path that was
+ * looked at, there or not: the answer can be another one once one of these changes, or the loader's cache. */
 export function findLibrary(
   name: string,
   from: Requester,
   libraryPath: string | undefined,
+  looked: Set<string> = new Set(),
 ): readonly string[] {
-  if (name.includes('/')) return existsSync(name) ? [name] : [];
+  if (name.includes('/')) return exists(name, looked) ? [name] : [];
   const interpreter = from.interpreter ?? '';
   const isMusl = basename(interpreter).startsWith('ld-musl');
   if (isMusl && /^libc\.(so|musl-.*)$/.test(name)) return [interpreter];
@@ -52,42 +54,47 @@ export function findLibrary(
   const environment = (libraryPath ?? '').split(/[:;]/).filter((folder) => folder !== '');
   const rpath = from.runpath.length > 0 ? [] : from.rpath;
   for (const folder of [...rpath.map(expand), ...environment, ...from.runpath.map(expand)]) {
-    const found = inFolder(folder, name);
+    const found = inFolder(folder, name, looked);
     if (found.length > 0) return found;
   }
   if (isMusl)
-    return muslFolders(interpreter)
-      .flatMap((folder) => inFolder(folder, name))
+    return muslFolders(interpreter, looked)
+      .flatMap((folder) => inFolder(folder, name, looked))
       .slice(0, 1);
   const cached =
     readCache()
       .get(`${cacheFlags[from.machine] ?? 0} ${name}`)
-      ?.filter((path) => existsSync(path)) ?? [];
+      ?.filter((path) => exists(path, looked)) ?? [];
   if (cached.length > 0) return cached;
   for (const folder of from.machine === EM_X86_64 ? folders : folders64) {
-    const found = inFolder(folder, name);
+    const found = inFolder(folder, name, looked);
     if (found.length > 0) return found;
   }
   return [];
 }
 
-function inFolder(folder: string, name: string): readonly string[] {
-  const plain = join(folder, name);
-  const variants = hwcaps
-    .map((one) => join(folder, 'glibc-hwcaps', one, name))
-    .filter((path) => existsSync(path));
-  return isFile(plain) ? [...variants, plain] : variants;
+function exists(path: string, looked: Set<string>): boolean {
+  looked.add(path);
+  return existsSync(path);
 }
 
-function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+function inFolder(folder: string, name: string, looked: Set<string>): readonly string[] {
+  const plain = join(folder, name);
+  const special = join(folder, 'glibc-hwcaps');
+  const variants = exists(special, looked)
+    ? hwcaps.map((one) => join(special, one, name)).filter((path) => exists(path, looked))
+    : [];
+  looked.add(plain);
+  return statSync(plain, { throwIfNoEntry: false })?.isFile() === true ? [...variants, plain] : variants;
 }
 
 /** musl's ldso/dynlink.c: /etc/ld-musl-ARCH.path, else three folders. */
-function muslFolders(interpreter: string): readonly string[] {
+function muslFolders(interpreter: string, looked: Set<string>): readonly string[] {
   const arch = /^ld-musl-(.*)\.so/.exec(basename(interpreter))?.[1] ?? '';
+  const configuration = `/etc/ld-musl-${arch}.path`;
+  looked.add(configuration);
   try {
-    return readFileSync(`/etc/ld-musl-${arch}.path`, 'utf8')
+    return readFileSync(configuration, 'utf8')
       .split(/[:\n]/)
       .filter((one) => one !== '');
   } catch {
