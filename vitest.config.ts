@@ -10,6 +10,7 @@ export default defineConfig({
       'test/aarch64/**',
       'test/containers/**',
       'test/conformance/**',
+      'test/docs/**',
     ],
     testTimeout: 30_000,
     // Kernel tests start real programs; two workers are what a small CI machine has.

@@ -1,0 +1,53 @@
+// A reader at a terminal: one shell in one empty folder, on a real pseudo-terminal (script(1), Debian's bsdutils), so that
+// commands print what people see. The shell runs a page's commands one after the other, a marker between them.
+
+import { execFile } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify, stripVTControlCharacters } from 'node:util';
+
+export interface Printed {
+  readonly status: number;
+  readonly lines: readonly string[];
+}
+
+const run = promisify(execFile);
+
+/**
+ * What each command prints in `folder`, and the status that it leaves. `path` stands before the system's own. A command that
+ * waits for input finds none; all together may take `seconds`.
+ */
+export async function runCommands(
+  commands: readonly string[],
+  { folder, path, seconds }: { folder: string; path: string; seconds: number },
+): Promise<Printed[]> {
+  const marker = `=====${process.pid}=====`;
+  const script = join(folder, '.page.sh');
+  // The status of a command is put back behind the marker, for a page that shows `echo $?`.
+  const steps = commands.map(
+    (text) => `${text}\n_page=$?; printf '\\n${marker}%d\\n' $_page; (exit $_page)\n`,
+  );
+  writeFileSync(script, `stty cols 250 -echo\nexec </dev/null\n${steps.join('')}`);
+  const { stdout } = await run('script', ['-qec', `bash --norc --noprofile ${script}`, '/dev/null'], {
+    cwd: folder,
+    timeout: seconds * 1000,
+    killSignal: 'SIGKILL',
+    maxBuffer: 1 << 26,
+    env: {
+      PATH: `${path}:/usr/sbin:/usr/bin:/sbin:/bin`,
+      HOME: folder,
+      LANG: 'C.UTF-8',
+      TERM: 'dumb',
+      NO_COLOR: '1',
+    },
+  }).catch((error) => error as { stdout: string });
+  const parts = stripVTControlCharacters(stdout).replaceAll('\r', '').split(marker);
+  return commands.map((_, index) => {
+    const text = parts[index];
+    const status = Number.parseInt(parts[index + 1] ?? '', 10);
+    if (text === undefined || Number.isNaN(status))
+      return { status: -1, lines: [...(text ?? '').split('\n'), '(never ended)'] };
+    const lines = (index === 0 ? text : text.slice(text.indexOf('\n') + 1)).split('\n');
+    return { status, lines: lines.slice(0, -1) };
+  });
+}
