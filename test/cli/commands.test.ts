@@ -254,6 +254,16 @@ describe('syscalls', () => {
     );
   });
 
+  test('a number, as it stands in a log', () => {
+    expect(told('syscalls', '257', '--abi', 'x86_64')).toMatch(/^openat\(/);
+    expect(told('syscalls', '#5', '--abi', 'i386')).toMatch(/^open\(/);
+    const { status, stderr } = sandboxRun(['syscalls', '400', '--abi', 'x86_64']);
+    expect({ status, stderr }).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('no system call of x86_64 has the number 400'),
+    });
+  });
+
   test('everything, on one line or more each', () => {
     const all = told('syscalls', ...own);
     expect(all).toMatch(/^@system-service: /m);

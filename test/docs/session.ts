@@ -41,7 +41,11 @@ export async function runCommands(
       NO_COLOR: '1',
     },
   }).catch((error) => error as { stdout: string });
-  const parts = stripVTControlCharacters(stdout).replaceAll('\r', '').split(marker);
+  // An interactive shell says `Bad system call`, one with a script says where as well.
+  const parts = stripVTControlCharacters(stdout)
+    .replaceAll('\r', '')
+    .replaceAll(/^.*\.page\.sh: line \d+: +\d+ (.*?) {2,}.*$/gm, '$1')
+    .split(marker);
   return commands.map((_, index) => {
     const text = parts[index];
     const status = Number.parseInt(parts[index + 1] ?? '', 10);

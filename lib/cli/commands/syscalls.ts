@@ -1,11 +1,11 @@
 // `syscalls`: what calls there are, what they take, and which groups hold them.
 
 import { UsageError } from '../../errors.ts';
-import { abiNames, abis } from '../../linux/abi.ts';
+import { type Abi, abiNames, abis } from '../../linux/abi.ts';
 import { type Parameter, parametersOf } from '../../linux/arguments.ts';
 import { group, groupMembers, groups } from '../../linux/groups.ts';
 import { nearest } from '../../linux/nearest.ts';
-import { abisWith, isSyscallName, syscallNames, syscallNumber } from '../../linux/syscalls.ts';
+import { abisWith, isSyscallName, syscallName, syscallNames, syscallNumber } from '../../linux/syscalls.ts';
 import { kernelOf } from '../../linux/versions.ts';
 import type { Command, CommandWords } from '../command.ts';
 import { policyOptions } from '../options.ts';
@@ -14,12 +14,13 @@ import { nativeAbi, wantedAbis } from '../sources.ts';
 
 export const syscalls: Command = {
   name: 'syscalls',
-  usage: '[NAME|@GROUP …] [--abi LIST]',
+  usage: '[NAME|NUMBER|@GROUP …] [--abi LIST]',
   help: 'List system calls with numbers and arguments, and groups with their members',
   options: policyOptions.filter((option) => option.name === 'abi'),
   examples: [
     ['$0 syscalls', 'all groups, and the calls of this machine'],
     ['$0 syscalls openat @io-uring', 'one call, one group'],
+    ['$0 syscalls 257 --abi x86_64', 'what a log means by a number'],
   ],
   run(words) {
     const entries =
@@ -48,16 +49,30 @@ interface GroupEntry {
 type Entry = CallEntry | GroupEntry;
 
 function everything(words: CommandWords): readonly Entry[] {
-  const [abi = nativeAbi()] = (wantedAbis(words) ?? []).map((name) => abis[name]);
+  const abi = numberedBy(words);
   return [
     ...[...groups().keys()].map((name) => groupEntry(name)),
     ...syscallNames(abi).map((name) => callEntry(name, words)),
   ];
 }
 
+/** The ABI whose numbers and names are meant: the first that is asked for, else this machine's. */
+function numberedBy(words: CommandWords): Abi {
+  const [first] = wantedAbis(words) ?? [];
+  return first === undefined ? nativeAbi() : abis[first];
+}
+
 function lookUp(word: string, words: CommandWords): Entry {
   if (word.startsWith('@') && group(word) !== undefined) return groupEntry(word);
   if (!word.startsWith('@') && isSyscallName(word)) return callEntry(word, words);
+  if (/^#?\d+$/.test(word)) {
+    const abi = numberedBy(words);
+    const name = syscallName(abi, Number(word.replace('#', '')));
+    if (name !== undefined) return callEntry(name, words);
+    throw new UsageError(`no system call of ${abi.name} has the number ${word}`, {
+      advice: '--abi names another ABI; sandbox-run syscalls lists all',
+    });
+  }
   const [close] = nearest(word, word.startsWith('@') ? groups().keys() : syscallNames(), 1);
   throw new UsageError(`there is no ${word.startsWith('@') ? 'group' : 'system call'} ${word}`, {
     advice: close === undefined ? 'sandbox-run syscalls lists all' : `did you mean ${close}?`,
