@@ -4,10 +4,9 @@
 import type { Intervals } from '../bpf/intervals.ts';
 import type { Abi } from '../linux/abi.ts';
 import { type Parameter, parametersOf } from '../linux/arguments.ts';
-import { constantValue, isConstantName, nameConstant, nameFlags } from '../linux/constants.ts';
 import type { Truth } from '../policy/algebra/truth.ts';
-import type { Condition, Operand, Range, Value } from '../policy/model.ts';
-import { numberOf, pattern } from '../policy/value.ts';
+import type { Condition, Operand, Range } from '../policy/model.ts';
+import { constant, flagsValue, numberValue, withOwnConstants } from './constants.ts';
 
 /** Bit patterns of a register's low 32 bits or of the whole: low, high, low, high …, both ends included. */
 export type Spans = readonly (readonly [low: bigint, high: bigint])[];
@@ -51,24 +50,24 @@ export function maskedIs(
   const field = fieldFor(terms, index, bits, false, mask);
   const { operand } = field;
   const isSingleBit = (mask & (mask - 1n)) === 0n;
-  if (value === 0n && !isEqual) return { kind: 'any-bit', operand, mask: flagsValue(terms, field, mask) };
+  if (value === 0n && !isEqual) return { kind: 'any-bit', operand, mask: flagsValue(terms.abi, field, mask) };
   if (isSingleBit && value === mask) {
-    if (isEqual) return { kind: 'any-bit', operand, mask: flagsValue(terms, field, mask) };
+    if (isEqual) return { kind: 'any-bit', operand, mask: flagsValue(terms.abi, field, mask) };
     return {
       kind: 'masked',
       operand,
-      mask: flagsValue(terms, field, mask),
+      mask: flagsValue(terms.abi, field, mask),
       op: '==',
       value: numberValue(0n),
     };
   }
   const parameter = field.parameter;
   const named =
-    value === 0n ? numberValue(0n) : constant(terms, field, value, parameter?.constants?.kind === 'enum');
+    value === 0n ? numberValue(0n) : constant(terms.abi, field, value, parameter?.constants?.kind === 'enum');
   return {
     kind: 'masked',
     operand,
-    mask: flagsValue(terms, field, mask),
+    mask: flagsValue(terms.abi, field, mask),
     op: isEqual ? '==' : '!=',
     value: named,
   };
@@ -101,16 +100,8 @@ function fieldFor(
   return { operand: { argument, bits }, bits, signed: false, parameter };
 }
 
-/** What an option of a socket is called depends on its level, which is another argument. */
-function withOwnConstants(call: string | undefined, parameter: Parameter | undefined): Parameter | undefined {
-  if (parameter === undefined || !/^[gs]etsockopt$/.test(call ?? '') || parameter.names[0] !== 'optname') {
-    return parameter;
-  }
-  const { constants: _, ...rest } = parameter;
-  return rest;
-}
-
-function nameOf(parameters: readonly Parameter[] | undefined, index: number): string {
+/** What an argument is called where the name is its own, else `arg0` … `arg5`. */
+export function nameOf(parameters: readonly Parameter[] | undefined, index: number): string {
   const positional = `arg${index}`;
   const [name] = parameters?.[index]?.names ?? [];
   if (name === undefined || /^arg[0-5]$/.test(name)) return positional;
@@ -167,7 +158,7 @@ function said(terms: Terms, field: TermField, spans: Spans): Condition {
     // Few neighbours are values of their own, which may have names.
     if (high - low < FEW) {
       const singles = Array.from({ length: Number(high - low) + 1 }, (_, at) =>
-        constant(terms, field, low + BigInt(at)),
+        constant(terms.abi, field, low + BigInt(at)),
       );
       if (low === high || singles.every((one) => one.kind !== 'number'))
         return singles.map((one) => ({ low: one, high: one }));
@@ -180,60 +171,11 @@ function said(terms: Terms, field: TermField, spans: Spans): Condition {
 const FEW = 64n;
 
 function comparison(terms: Terms, field: TermField, op: '==' | '!=', number: bigint): Condition {
-  return { kind: 'compare', operand: field.operand, op, value: constant(terms, field, number) };
+  return { kind: 'compare', operand: field.operand, op, value: constant(terms.abi, field, number) };
 }
 
 function negated(condition: Condition): Condition {
   return { kind: 'not', of: condition };
-}
-
-/** A value by its C name, where it has one that means exactly these bits. */
-function constant({ abi }: Terms, field: TermField, number: bigint, onlyEnum = false): Value {
-  const constants = field.parameter?.constants;
-  if (constants === undefined) return numberValue(number);
-  const bits = BigInt.asUintN(field.bits, number);
-  const isRight = (value: Value) => pattern(numberOf(value, abi), field) === bits;
-  const name = nameConstant(constants.family, number, abi) ?? nameConstant(constants.family, bits, abi);
-  if (name !== undefined) {
-    const value: Value = { kind: 'name', name };
-    if (isRight(value)) return value;
-  }
-  if (constants.kind === 'flags' && !onlyEnum && number !== 0n) {
-    const value = flagsOf(nameFlags(constants.family, bits, abi));
-    if (value !== undefined && isRight(value)) return value;
-  }
-  return numberValue(number);
-}
-
-/** A mask: names joined with |, else hexadecimal. A name that stands for no bits (O_RDONLY) says nothing in a mask. */
-function flagsValue({ abi }: Terms, field: TermField, mask: bigint): Value {
-  const family = field.parameter?.constants?.family;
-  if (family !== undefined) {
-    const bits = nameFlags(family, mask, abi)
-      .split('|')
-      .filter((name) => constantValue(name, abi) !== 0n);
-    const value = flagsOf(bits.join('|')) ?? nameValue(nameConstant(family, mask, abi));
-    if (value !== undefined && BigInt.asUintN(64, numberOf(value, abi)) === mask) return value;
-  }
-  return { kind: 'number', number: mask, text: mask < 10n ? String(mask) : `0x${mask.toString(16)}` };
-}
-
-function nameValue(name: string | undefined): Value | undefined {
-  return name === undefined ? undefined : { kind: 'name', name };
-}
-
-/** `A|B|C` as a value; undefined where a part has no name. */
-function flagsOf(text: string): Value | undefined {
-  const names = text.split('|');
-  if (!names.every(isConstantName)) return undefined;
-  const parts = names.map((name): Value => ({ kind: 'name', name }));
-  return parts.length === 1 ? parts[0]! : { kind: 'or', of: parts };
-}
-
-/** Decimal for people's numbers, hexadecimal for what only makes sense as bits. */
-function numberValue(number: bigint): Value {
-  if (number < 65536n) return { kind: 'number', number };
-  return { kind: 'number', number, text: `0x${number.toString(16)}` };
 }
 
 /** 32-bit intervals as spans, moved to the register's high half where `isHigh`. */

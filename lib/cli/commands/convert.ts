@@ -2,6 +2,7 @@
 // permit more, nothing is written unless --allow-loss says so.
 
 import { basename } from 'node:path';
+import { named } from '../../asking/named.ts';
 import { UsageError } from '../../errors.ts';
 import type { Abi } from '../../linux/abi.ts';
 import type { Command } from '../command.ts';
@@ -59,7 +60,9 @@ export const convert: Command = {
     );
     const served = servedAnywhere(words, policy) as readonly [Abi, ...Abi[]];
     const name = (words.name as string | undefined) ?? nameOf(file ?? words.policy?.[0]);
-    const { text, lost } = writeAs(format, policy, { name, abis: served });
+    // Our own language is for people.
+    const said = to === 'policy' ? named(policy, served) : policy;
+    const { text, lost } = writeAs(format, said, { name, abis: served });
     for (const { what, restricts } of lost) {
       writeAll(
         2,
