@@ -10,6 +10,7 @@
       "target_name": "core",
       "type": "static_library",
       "sources": [
+        "native/core/answer.c",
         "native/core/cookie.c",
         "native/core/environment.c",
         "native/core/execute.c",

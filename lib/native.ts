@@ -94,6 +94,9 @@ export const probeKinds = {
   landlock: 8,
 } as const;
 
+/** enum sr_disposition of native/core/answer.h. */
+export const sigsysDispositions = { default: 0, handled: 1, held: 2 } as const;
+
 /** Thrown by `launch` where a call failed before the first filter was in. */
 export interface NativeFailure extends Error {
   readonly step:
@@ -137,6 +140,16 @@ export interface Addon {
   notifyReceive(listener: number, milliseconds: number): Uint8Array | number;
   /** The call fails with this errno, or gives 0 if it is 0, without being made. 0 or a negated errno. */
   notifyRefuse(listener: number, id: bigint, errno: number): number;
+  /** Answers with an action that an errno cannot express: `notification` as notifyReceive gave it, a SECCOMP_RET_ value of kill-process,
+   * kill-thread or trap, the thread's process, and what SIGSYS does to it (sigsysDispositions). 0: done. 1 or 2:
+   * its process was ended by SIGSYS or SIGKILL instead. Or a negated errno where the thread cannot be traced; then it still waits for its answer. */
+  notifyAnswer(
+    listener: number,
+    notification: Uint8Array,
+    action: number,
+    process: number,
+    disposition: number,
+  ): number;
   /** 0 while the thread still waits for its answer. */
   notifyValid(listener: number, id: bigint): number;
   /** Whether a page can be written to a descriptor within some milliseconds. */

@@ -14,6 +14,7 @@
 #include <cstring>
 
 extern "C" {
+#include "core/answer.h"
 #include "core/helper.h"
 #include "core/notify.h"
 #include "core/probe.h"
@@ -45,6 +46,18 @@ Napi::Value notifyRefuse(const Napi::CallbackInfo &info) {
   return Napi::Number::New(info.Env(),
                            sr_notify_refuse(static_cast<int>(integer(info, 0)), static_cast<uint64_t>(integer(info, 1)),
                                             static_cast<int>(integer(info, 2))));
+}
+
+/** (listener, the bytes that notifyReceive gave, SECCOMP_RET_ value, process, sr_disposition) → sr_answered or a negated errno. */
+Napi::Value notifyAnswer(const Napi::CallbackInfo &info) {
+  auto bytes = info[1].As<Napi::Uint8Array>();
+  seccomp_notif notification;
+  if (bytes.ByteLength() != sizeof notification) return Napi::Number::New(info.Env(), -EINVAL);
+  std::memcpy(&notification, bytes.Data(), sizeof notification);
+  return Napi::Number::New(info.Env(), sr_answer(static_cast<int>(integer(info, 0)), &notification,
+                                                 static_cast<uint32_t>(integer(info, 2)),
+                                                 static_cast<int32_t>(integer(info, 3)),
+                                                 static_cast<sr_disposition>(integer(info, 4))));
 }
 
 /** (listener, id) → 0 or a negated errno. */
@@ -162,6 +175,7 @@ Napi::Value recorderCount(const Napi::CallbackInfo &info) {
 void addWatching(Napi::Env env, Napi::Object exports) {
   exports.Set("notifyReceive", Napi::Function::New<notifyReceive>(env, "notifyReceive"));
   exports.Set("notifyRefuse", Napi::Function::New<notifyRefuse>(env, "notifyRefuse"));
+  exports.Set("notifyAnswer", Napi::Function::New<notifyAnswer>(env, "notifyAnswer"));
   exports.Set("notifyValid", Napi::Function::New<notifyValid>(env, "notifyValid"));
   exports.Set("writable", Napi::Function::New<writable>(env, "writable"));
   exports.Set("signalThread", Napi::Function::New<signalThread>(env, "signalThread"));

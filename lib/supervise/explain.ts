@@ -5,13 +5,11 @@
 
 import { renameSync, writeFileSync } from 'node:fs';
 import { type Abi, abis } from '../linux/abi.ts';
-import { errnoNumber } from '../linux/errno.ts';
-import { signalNumber } from '../linux/signals.ts';
 import type { Addon } from '../native.ts';
-import { returnValue } from '../policy/action.ts';
 import { printPolicy } from '../policy/language/print.ts';
 import type { Action, Policy } from '../policy/model.ts';
-import { programOf, readThread } from './process.ts';
+import { answerRefusal } from './answer.ts';
+import { programOf } from './process.ts';
 import { describeRefusal, keyOf, type Notification, type Refusal, readNotification } from './refusal.ts';
 import { type Served, sufficient } from './suggest.ts';
 
@@ -74,7 +72,6 @@ const ENOENT = -2;
 /** Runs until nobody is left who could make a call. */
 export function explainRefusals(explaining: Explaining): void {
   const { addon, listener, teller } = explaining;
-  const native = explaining.abis[0] ?? abis.x86_64;
   const seen = new Map<string, Known>();
   let second = 0;
   let blocks = 0;
@@ -124,6 +121,15 @@ export function explainRefusals(explaining: Explaining): void {
     });
   };
 
+  const answering = {
+    addon,
+    listener,
+    native: explaining.abis[0] ?? abis.x86_64,
+    warn: (message: string) => teller.warn(message),
+    beforeEnd(process: number) {
+      if (process === explaining.main) sum();
+    },
+  };
   for (;;) {
     const received = addon.notifyReceive(listener, -1);
     if (typeof received === 'number') {
@@ -140,41 +146,8 @@ export function explainRefusals(explaining: Explaining): void {
         `a refusal could not be described: ${error instanceof Error ? error.message : String(error)}`,
       );
     }
-    if (action.kind === 'kill') {
-      const thread = readThread(notification.tid);
-      if (thread.pid === explaining.main) sum();
-      kill(explaining, native, thread.pid, notification);
-    } else {
-      const errno =
-        action.kind === 'errno' ? returnValue(action, native) & 0xffff : (errnoNumber('ENOSYS', native) ?? 0);
-      addon.notifyRefuse(listener, notification.id, errno);
-    }
+    answerRefusal(answering, notification, action);
   }
-}
-
-/** Ends a process as the kernel does for SECCOMP_RET_KILL_PROCESS: by SIGSYS, before it runs another instruction. A process
- * that catches, ignores or blocks SIGSYS cannot be ended by it from outside, and dies of SIGKILL instead. */
-function kill(
-  { addon, listener, teller }: Explaining,
-  abi: Abi,
-  pid: number,
-  { id, tid }: Notification,
-): void {
-  const bit = 1n << BigInt((signalNumber('SIGSYS', abi) ?? 31) - 1);
-  const { masks } = readThread(tid);
-  const isOpen = ((masks.blocked | masks.ignored | masks.caught) & bit) === 0n;
-  if (!isOpen) {
-    teller.warn(
-      `process ${pid} catches, ignores or blocks SIGSYS: it is ended by SIGKILL here, without --explain by SIGSYS`,
-    );
-  }
-  const result = addon.signalThread(pid, tid, isOpen ? (signalNumber('SIGSYS', abi) ?? 31) : 9);
-  const ESRCH = -3;
-  if (result !== 0 && result !== ESRCH) {
-    // As another user's: the call stays refused at least.
-    teller.warn(`process ${pid} could not be ended (errno ${-result}); its call is refused`);
-  }
-  addon.notifyRefuse(listener, id, errnoNumber('ENOSYS', abi) ?? 38);
 }
 
 /** Complete at any moment: a reader finds the old one or the new one. */

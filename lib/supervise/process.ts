@@ -10,6 +10,8 @@ export interface Thread {
   readonly name: string;
   /** The path of its program's file. */
   readonly program: string;
+  /** How many threads its process has. */
+  readonly threads: number;
   /** Signals by number that are blocked, ignored or caught. */
   readonly masks: { readonly blocked: bigint; readonly ignored: bigint; readonly caught: bigint };
 }
@@ -23,6 +25,7 @@ export function readThread(tid: number): Thread {
     pid: Number(field('Tgid') ?? tid),
     name: field('Name') ?? '?',
     program: programOf(tid),
+    threads: Number(field('Threads') ?? 1),
     masks: { blocked: mask('SigBlk'), ignored: mask('SigIgn'), caught: mask('SigCgt') },
   };
 }

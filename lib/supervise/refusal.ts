@@ -15,6 +15,8 @@ export interface Notification {
   readonly tid: number;
   readonly data: SeccompData;
   readonly instruction: bigint;
+  /** As the kernel gave it. */
+  readonly bytes: Uint8Array;
 }
 
 export function readNotification(bytes: Uint8Array): Notification {
@@ -29,6 +31,7 @@ export function readNotification(bytes: Uint8Array): Notification {
       args: Array.from({ length: 6 }, (_, index) => view.getBigUint64(32 + 8 * index, little)),
     },
     instruction: view.getBigUint64(24, little),
+    bytes,
   };
 }
 

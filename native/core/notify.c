@@ -34,7 +34,27 @@ static int wait_for_call(int listener, int timeout) {
   return (request.found & POLLIN) != 0 ? 1 : -ENOENT;
 }
 
+/** Taken while something else was awaited; a ring. */
+static struct seccomp_notif kept[1024];
+static unsigned kept_first, kept_count;
+
+int sr_notify_keep(const struct seccomp_notif *notification) {
+  if (kept_count == sizeof kept / sizeof kept[0]) return -ENOMEM;
+  kept[(kept_first + kept_count++) % (sizeof kept / sizeof kept[0])] = *notification;
+  return 0;
+}
+
 int sr_notify_receive(int listener, struct seccomp_notif *notification, int timeout) {
+  if (kept_count > 0) {
+    *notification = kept[kept_first];
+    kept_first = (kept_first + 1) % (sizeof kept / sizeof kept[0]);
+    kept_count--;
+    return 0;
+  }
+  return sr_notify_take(listener, notification, timeout);
+}
+
+int sr_notify_take(int listener, struct seccomp_notif *notification, int timeout) {
   int ready = wait_for_call(listener, timeout);
   if (ready == 0) return -ETIME;
   if (ready < 0) return ready;

@@ -10,6 +10,12 @@
  * make one. */
 int sr_notify_receive(int listener, struct seccomp_notif *notification, int timeout);
 
+/** The same, past those that are kept. */
+int sr_notify_take(int listener, struct seccomp_notif *notification, int timeout);
+
+/** For sr_notify_receive to give it, first come first served. 0, or -ENOMEM beyond a thousand. */
+int sr_notify_keep(const struct seccomp_notif *notification);
+
 /** The call ends with `error`, a positive errno, or with the result 0 if that is 0. -ENOENT: its thread is gone. */
 int sr_notify_refuse(int listener, uint64_t id, int error);
 

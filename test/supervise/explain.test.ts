@@ -5,52 +5,12 @@ import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { loadAddon, probeKinds } from '../../lib/native.ts';
-import { type Ending, type Face, run, type Start, whenReady } from '../kernel/face.ts';
+import { run, whenReady } from '../kernel/face.ts';
 import { allBut } from '../kernel/policies.ts';
 import { file, type Linking, program, stage } from '../kernel/stage.ts';
 import { isRoot, notTried, users } from '../kernel/users.ts';
 import { wholeCommand } from './command.ts';
-
-const face = (...options: string[]): Face => ({
-  name: 'explain',
-  hasNode: true,
-  command: (policy, words) => [
-    process.execPath,
-    wholeCommand(),
-    '--policy',
-    policy,
-    ...options,
-    '--',
-    ...words,
-  ],
-});
-const plain = face();
-const explained = face('--explain');
-
-interface Event {
-  readonly event: string;
-  readonly call: string;
-  readonly thread: number;
-  readonly process: number;
-  readonly name: string;
-  readonly abi: string;
-  readonly by: string;
-  readonly action: string;
-  readonly arguments: readonly { readonly name: string; readonly text: string }[];
-  readonly code: { readonly file: string; readonly offset: number };
-  readonly narrow: { readonly policy: string };
-  readonly refusals: number;
-  readonly count: number;
-}
-
-/** Standard error's JSON lines; the program itself writes nothing there. */
-const eventsOf = (ending: Ending): readonly Event[] =>
-  ending.stderr
-    .split('\n')
-    .filter((line) => line.startsWith('{'))
-    .map((line) => JSON.parse(line) as Event);
-const refusalsOf = (ending: Ending) => eventsOf(ending).filter((one) => one.event === 'refused');
-const textsOf = (event: Event | undefined) => event?.arguments.map((one) => one.text);
+import { bothWays, eventsOf, explained, face, refusalsOf, summaryOf, textsOf } from './explained.ts';
 
 /** Whether the kernel has the 32-bit gate at all. */
 const hasI386 = loadAddon()
@@ -59,17 +19,6 @@ const hasI386 = loadAddon()
 if (!hasI386) notTried('calls through i386', 'this kernel has no 32-bit ABI');
 
 const refused = () => program('supervise/programs/refused');
-
-async function bothWays(start: Start): Promise<Ending> {
-  const without = await run(plain, start);
-  const withIt = await run(explained, start);
-  expect([withIt.status, withIt.signal, withIt.stdout]).toEqual([
-    without.status,
-    without.signal,
-    without.stdout,
-  ]);
-  return withIt;
-}
 
 describe.each(users)('as $name', (user) => {
   test('an errno is still that errno, and the call is told with its text', async () => {
@@ -154,7 +103,7 @@ describe.each(users)('as $name', (user) => {
     });
     expect(ending.stdout).toBe('0\n');
     expect(refusalsOf(ending)).toHaveLength(1);
-    const summary = eventsOf(ending).find((one) => one.event === 'summary');
+    const summary = summaryOf(ending);
     // A signal may take a call away before the listener has seen it, so the program says how many were refused.
     expect(summary?.refusals).toBe(Number(/refused (\d+)/.exec(ending.stderr)?.[1]));
     expect(summary?.refusals).toBeGreaterThan(1000);
@@ -258,12 +207,6 @@ describe.each(users)('as $name', (user) => {
   }, 60_000);
 });
 
-test('a program that catches SIGSYS ends all the same, and it is said how', async () => {
-  const ending = await run(explained, { policy: allBut('kill mkdir'), command: [refused(), 'caught'] });
-  expect(ending).toMatchObject({ status: null, stdout: '' });
-  expect(['SIGKILL', 'SIGSYS']).toContain(ending.signal);
-});
-
 test('if the watcher dies, what was refused stays refused', async () => {
   const place = join(stage, 'not-to-be-made');
   const ending = await run(
@@ -324,7 +267,7 @@ test('a call that is refused in thousands of ways is suggested as a whole', asyn
   const ending = await run(face('--explain', '--suggest', suggestion), start);
   expect(ending.stdout).toBe('done\n');
   expect(readFileSync(suggestion, 'utf8')).toBe('default allow\n\nerrno EPERM mkdir\n');
-  expect(eventsOf(ending).find((one) => one.event === 'summary')?.refusals).toBe(3000);
+  expect(summaryOf(ending)?.refusals).toBe(3000);
 });
 
 test('on a terminal it is a block for people, and the terminal is the program’s', async () => {

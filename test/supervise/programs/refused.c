@@ -76,9 +76,6 @@ int main(int argc, char **argv) {
     puts("ready");
     if (read(0, &byte, 1) < 0) return 9;
     printf("%ld\n", result(syscall(SYS_mkdir, argv[2], 0755)));
-  } else if (strcmp(what, "caught") == 0) {
-    signal(SIGSYS, on_signal);
-    printf("%ld\n", result(syscall(SYS_mkdir, "/x", 0755)));
   } else if (strcmp(what, "i386") == 0) {
 #ifdef __x86_64__
     long value;
