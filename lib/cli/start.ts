@@ -38,7 +38,7 @@ export async function start(
       if (isCommand && command[0] === 'preload' && options.help !== true) {
         const inner = splitWords(own.slice(1), runTable);
         if (inner.options.help !== true)
-          return run({ ...inner, options: { ...inner.options, preload: true } });
+          return await runWithFormats({ ...inner, options: { ...inner.options, preload: true } });
       }
       process.exitCode = isLearning ? await (await load('learned')).learn(own.slice(1), help) : await help();
       return;
@@ -48,14 +48,19 @@ export async function start(
       options.auto === true
         ? await analysedPolicy(split, async () => (await load('analyzed')).answer)
         : undefined;
-    try {
-      run(split, watcherFor, analysed);
-    } catch (error) {
-      if (!(error instanceof FormatsNeeded)) throw error;
-      await loadFormats();
-      run(split, watcherFor, analysed);
-    }
+    await runWithFormats(split, watcherFor, analysed);
   } catch (error) {
     process.exitCode = report(error, 125, isJson);
+  }
+}
+
+/** Runs; other formats than our own are loaded where a policy turns out to need them. */
+async function runWithFormats(...words: Parameters<typeof run>): Promise<void> {
+  try {
+    run(...words);
+  } catch (error) {
+    if (!(error instanceof FormatsNeeded)) throw error;
+    await loadFormats();
+    run(...words);
   }
 }

@@ -7,6 +7,7 @@ import type { Abi } from '../linux/abi.ts';
 import { emptyPolicy, type Policy } from '../policy/model.ts';
 import type { Later } from './in-place.ts';
 import type { At } from './place.ts';
+import { startUpPolicy } from './start-up.ts';
 
 /** execve starts the program; write and exit_group report why it could not be started (native/core/launch.h). */
 const GATES = ['execve', 'write', 'exit_group'];
@@ -34,18 +35,14 @@ export interface Phases {
   readonly preloaded?: Program;
 }
 
-/** The same for libsandbox.so, which installs one filter and knows no cookie. */
+/** The same for libsandbox.so, which installs one filter and knows no cookie. Up to there the policy with what a start needs holds, or the policy's
+ * first phase. */
 export function preloadPhases(policy: Policy, abis: readonly Abi[]): Phases {
-  const [preloaded, second] = policy.main === undefined ? compile(policy, { abis }) : [];
+  const [preloaded, second] = compile(mainOf(policy) ?? policy, { abis });
   if (preloaded === undefined || second !== undefined) {
-    throw new CompileError(
-      `libsandbox.so cannot begin ${second === undefined ? 'a policy with phases' : 'several filters'}`,
-      {
-        advice: 'use --at main',
-      },
-    );
+    throw new CompileError('libsandbox.so cannot begin several filters', { advice: 'use --at main' });
   }
-  return { filters: compile(permittingAll(policy), { abis, gates: [...GATES, 'seccomp'] }), preloaded };
+  return { filters: compile(startUpPolicy(policy), { abis, gates: [...GATES, 'seccomp'] }), preloaded };
 }
 
 /** The filters of a launch whose policy begins at `at`. If it has a phase of main, the rest of it holds from exec on and that phase from `at`

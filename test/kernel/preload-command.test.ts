@@ -7,12 +7,13 @@ import { describe, expect, test } from 'vitest';
 import { abis } from '../../lib/linux/abi.ts';
 import { syscallNumber } from '../../lib/linux/syscalls.ts';
 import { type Face, run } from './face.ts';
-import { allBut } from './policies.ts';
+import { allBut, minimal } from './policies.ts';
 import { program, stage, stagedCommand } from './stage.ts';
 import { users } from './users.ts';
 
 const native = process.arch === 'arm64' ? abis.aarch64 : abis.x86_64;
-const getppid = String(syscallNumber(native, 'getppid'));
+const nr = (name: string) => String(syscallNumber(native, name));
+const getppid = nr('getppid');
 const hasMusl = spawnSync('musl-gcc', ['--version']).error === undefined;
 
 const preload = (command: string = stagedCommand()): Face => ({
@@ -35,8 +36,8 @@ describe.each(users)('sandbox-run preload as $name', (user) => {
     'dynamic PIE',
     'dynamic non-PIE',
     ...(hasMusl ? (['musl PIE'] as const) : []),
-  ] as const)('%s: constructors are outside, main is inside', async (linking) => {
-    const command = [program('startup', linking), getppid];
+  ] as const)('%s: what a start asks for is permitted up to main, and no further', async (linking) => {
+    const command = [program('startup', linking), nr('getppid')];
     const ending = await run(preload(), { policy: printing, command, user, env: { STARTUP_CALL: getppid } });
     expect(ending).toMatchObject({ status: 0, stdout: 'constructor 0\nmain -1\n', stderr: '' });
   });
@@ -64,25 +65,84 @@ describe.each(users)('sandbox-run preload as $name', (user) => {
     expect(ending.stderr).toMatch(message);
   });
 
-  test('a library that does not begin its filter: 125, and main is not reached', async () => {
-    // A package whose libsandbox.so is another library, so that it is loaded and does nothing.
+  describe('a library that is loaded and does nothing', () => {
     const folder = join(stage, `broken-${user.name.replaceAll(' ', '-')}`);
-    cpSync(dirname(dirname(stagedCommand())), folder, { recursive: true });
-    copyFileSync(
-      program('nothing', 'dynamic PIE', '-shared', '-fPIC'),
-      join(folder, 'build', 'Release', 'libsandbox.so'),
-    );
-    const broken = preload(join(folder, 'bin', 'sandbox-run.cjs'));
-    const ending = await run(broken, { policy: allBut(), command: [program('startup'), getppid], user });
-    expect(ending).toMatchObject({ status: 125, stdout: '' });
-    expect(ending.stderr).toMatch(/has not begun its filter by main/);
+    const start = (env: Readonly<Record<string, string>>) => {
+      cpSync(dirname(dirname(stagedCommand())), folder, { recursive: true });
+      copyFileSync(
+        program('nothing', 'dynamic PIE', '-shared', '-fPIC'),
+        join(folder, 'build', 'Release', 'libsandbox.so'),
+      );
+      const broken = preload(join(folder, 'bin', 'sandbox-run.cjs'));
+      return run(broken, { policy: minimal, command: [program('startup'), getppid], user, env });
+    };
+
+    test('125, and main is not reached', async () => {
+      const ending = await start({});
+      expect(ending).toMatchObject({ status: 125, stdout: '' });
+      expect(ending.stderr).toMatch(/has not begun its filter by main/);
+    });
+
+    test('and before main the program is stopped before it matters', async () => {
+      expect(await start({ STARTUP_CALL: nr('socket') })).toMatchObject({ signal: 'SIGSYS', stdout: '' });
+      expect(await start({ BECOME: program('startup') })).toMatchObject({ signal: 'SIGSYS', stdout: '' });
+    });
   });
 
-  test('a policy with phases is refused', async () => {
-    const policy = `${allBut()}phase main {\ndefault kill\n}\n`;
-    const ending = await run(preload(), { policy, command: [program('startup'), getppid], user });
-    expect(ending).toMatchObject({ status: 125, stdout: '' });
-    expect(ending.stderr).toMatch(/--at main/);
+  test('a profile of another tool', async () => {
+    const profile = JSON.stringify({
+      defaultAction: 'SCMP_ACT_ALLOW',
+      syscalls: [{ names: ['getppid'], action: 'SCMP_ACT_ERRNO' }],
+    });
+    const ending = await run(preload(), { policy: profile, command: [program('startup'), getppid], user });
+    expect(ending).toMatchObject({ status: 0, stdout: 'main -1\n', stderr: '' });
+  });
+
+  describe('up to main', () => {
+    const start = (policy: string, call: string, env = {}) =>
+      run(preload(), {
+        policy,
+        command: [program('startup'), getppid],
+        user,
+        env: { STARTUP_CALL: nr(call), ...env },
+      });
+
+    test('what no start asks for is refused as the policy says', async () => {
+      for (const call of ['socket', 'ptrace', 'mkdirat'] as const) {
+        expect(await start(minimal, call)).toMatchObject({ signal: 'SIGSYS', stdout: '' });
+        expect((await start(printing, call)).stdout).toBe('constructor -1\nmain -1\n');
+      }
+    });
+
+    test('a constructor becomes no other program, and writes nowhere but to standard error', async () => {
+      const become = await start(minimal, 'gettid', { BECOME: program('startup') });
+      expect(become).toMatchObject({ signal: 'SIGSYS' });
+      // Its own line goes to standard output, which this policy does not permit.
+      expect(await start('default kill\nallow exit_group\n', 'gettid')).toMatchObject({
+        signal: 'SIGSYS',
+        stdout: '',
+      });
+    });
+
+    test('a start works where the policy refuses by name what it needs', async () => {
+      const policy = allBut(
+        'kill @memlock, mmap(prot & PROT_EXEC), @file-system except write',
+        'errno EPERM mprotect',
+      );
+      const ending = await start(`${policy}errno EPERM getppid\n`, 'gettid');
+      expect(ending).toMatchObject({ status: 0, stdout: 'constructor 0\nmain -1\n', stderr: '' });
+    });
+
+    test('a thread of a constructor', async () => {
+      const ending = await start(allBut('errno EPERM getppid, clone3, clone'), 'gettid', { THREAD: '1' });
+      expect(ending).toMatchObject({ stdout: 'constructor 0\nmain -1\n' });
+    });
+
+    test('in two phases the first one says what a start may do', async () => {
+      const policy = `${allBut('errno EACCES socket')}phase main {\n${printing}}\n`;
+      expect((await start(policy, 'socket')).stdout).toBe('constructor -13\nmain -1\n');
+      expect((await start(policy, 'getppid')).stdout).toBe('constructor 0\nmain -1\n');
+    });
   });
 });
 
