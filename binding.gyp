@@ -1,8 +1,16 @@
 {
   "target_defaults": {
-    "cflags": ["-Wall", "-Wextra", "-Werror", "-fvisibility=hidden", "-fstack-protector-strong", "-O2"],
+    "cflags": [
+      "-Wall", "-Wextra", "-Werror", "-fvisibility=hidden", "-fstack-protector-strong", "-O2",
+      # The same source gives the same bytes, wherever it lies.
+      "-ffile-prefix-map=<(module_root_dir)=.",
+    ],
     "cflags!": ["-O3"],
-    "ldflags": ["-Wl,-z,relro", "-Wl,-z,now", "-Wl,-z,noexecstack", "-Wl,--as-needed"],
+    "ldflags": [
+      "-Wl,-z,relro", "-Wl,-z,now", "-Wl,-z,noexecstack", "-Wl,--as-needed", "-Wl,--build-id=none", "-s",
+    ],
+    # On 64-bit machines it changes but one thing: fcntl becomes fcntl64, which neither musl nor an older glibc has.
+    "conditions": [["target_arch in 'x64 arm64'", {"defines!": ["_FILE_OFFSET_BITS=64"]}]],
   },
   "targets": [
     {
@@ -70,8 +78,7 @@
       ],
       "ldflags!": ["-Wl,-z,relro", "-Wl,-z,now", "-rdynamic"],
       "ldflags": [
-        "-static", "-no-pie", "-nostdlib", "-Wl,--gc-sections", "-Wl,--build-id=none", "-Wl,-z,noseparate-code",
-        "-Wl,-z,norelro", "-s",
+        "-static", "-no-pie", "-nostdlib", "-Wl,--gc-sections", "-Wl,-z,noseparate-code", "-Wl,-z,norelro",
       ],
     },
     {
@@ -98,7 +105,7 @@
         "-Wno-address",
       ],
       "ldflags!": ["-rdynamic"],
-      "ldflags": ["-nostdlib", "-s"],
+      "ldflags": ["-nostdlib"],
     },
   ],
 }

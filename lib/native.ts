@@ -1,6 +1,7 @@
-// The only file that knows where the addon lies. Its types are the native boundary: what native/addon.cc takes and gives.
+// The only file that knows where the addon lies, and what else of the package is found by its place. Its types are the native
+// boundary: what native/addon.cc takes and gives.
 //
-// It runs in three forms: from source under vitest, compiled in dist/lib, and inside the CommonJS bundle dist/run.cjs. So it
+// It runs in three forms: from source under vitest, compiled in dist/lib, and inside the CommonJS bundles in dist/. So it
 // finds the package by walking up from the file it is in, and loads with process.dlopen, which all three have.
 
 import { existsSync } from 'node:fs';
@@ -174,6 +175,11 @@ export function nativeFile(name: 'sandbox-launch' | 'libsandbox.so', root: strin
   throw new Error(
     `${name} is not built for this machine; run \`npm rebuild sandbox-run\` (needs a C compiler). Tried:\n${places.map((line) => `  ${line}`).join('\n')}`,
   );
+}
+
+/** The script of the process beside a watched program (lib/cli/watch.ts), for NativeHelper. */
+export function watchScript(root: string = packageRoot()): string {
+  return join(root, 'dist', 'watch.cjs');
 }
 
 let loaded: Addon | undefined;

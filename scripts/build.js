@@ -1,12 +1,12 @@
-// Builds dist/: the library as ES modules with types (tsc), and the run path as one CommonJS file (esbuild), because a start
-// is measured in single milliseconds and reading thirty modules takes more than that.
+// Builds dist/: the library as ES modules with types (tsc), and the command as a few CommonJS files (bundle.js).
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { bundleCommand, keepCode } from './bundle.js';
+import { bundleCommand } from './bundle.js';
+import { keepCode } from './keep-code.js';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const require = createRequire(import.meta.url);
@@ -19,8 +19,12 @@ const result = spawnSync(process.execPath, [tsc, '--project', join(root, 'tsconf
 });
 if (result.status !== 0) process.exit(result.status ?? 1);
 
-await bundleCommand(join(root, 'dist', 'start.cjs'));
-keepCode(join(root, 'bin', 'sandbox-run.cjs'), join(root, 'dist', 'start.cache'));
+const licences = await bundleCommand(join(root, 'dist'));
+writeFileSync(
+  join(root, 'dist', 'LICENSES.txt'),
+  `The files beside this one hold code of these packages, too.\n\n${licences}`,
+);
+keepCode(join(root, 'bin', 'sandbox-run.cjs'));
 
 // In a checkout npx looks here first; without the link it would install the checkout into its cache, and may ask to.
 const bin = join(root, 'node_modules', '.bin');

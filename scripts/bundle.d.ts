@@ -1,2 +1,1 @@
-export function bundleCommand(outfile: string): Promise<void>;
-export function keepCode(command: string, cache: string): void;
+export function bundleCommand(folder: string, options?: { plain?: boolean }): Promise<string>;

@@ -1,41 +1,59 @@
-// How the run path becomes one file, dist/start.cjs, and what lies beside it: shared by the build and by tests that start the
-// command from the sources as they are.
+// How the command becomes a few files in dist/: shared by the build and by tests that start it from the sources as they are.
+// Each is CommonJS in one function expression that bin/sandbox-run.cjs compiles (with V8's code from keep-code.js), because
+// reading a hundred modules takes longer than all that they do.
 //
-// The other formats' code is as long as all the rest, and is a bundle of its own, dist/formats.cjs, for files that need it. The
-// kernel's tables (lib/linux/data) are most of the text, and a start needs one or two of them. So each becomes a file of its
-// own, dist/tables/NAME.txt, which is read when the table is first looked into. V8's code for the bundle is kept, too.
+//   start.cjs    all that a plain run needs, and no more
+//   parts.cjs    commands and help (with yargs), learn, --explain, --auto: each is set up when it is first asked for
+//   formats.cjs  the other formats' code, which is as long as the run path, for files that need it
+//   pino.cjs     the log's library, for the first line that is really written
+//   watch.cjs    the process beside a program that is watched: a script of its own, started by Node itself
+//   tables/      the kernel's tables (lib/linux/data) are most of the text, and a start needs one or two of them, so each is a
+//                file that is read when the table is first looked into
 
-import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
-import { argv, env, execPath } from 'node:process';
+import { argv } from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { build, transform } from 'esbuild';
+import { licences } from './licences.js';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const lib = join(root, 'lib');
 
-/** Writes the bundle for bin/sandbox-run.cjs, and what it loads on demand beside it. @param {string} outfile @returns {Promise<void>} */
-export async function bundleCommand(outfile) {
-  const folder = dirname(outfile);
-  await build({
-    ...common,
-    entryPoints: [join(lib, 'cli', 'start.ts')],
-    outfile,
-    // bin/sandbox-run.cjs compiles the file as one function expression, as Node itself would after reading it.
-    banner: { js: '(function (module, require, __filename) {' },
-    footer: { js: '})' },
-    plugins: [tablesBeside(folder), formatsBeside],
-  });
-  await build({
-    ...common,
-    entryPoints: [join(lib, 'formats', 'index.ts')],
-    outfile: join(folder, 'formats.cjs'),
-    banner: { js: 'module.exports = (shared) => { const module = {};' },
-    footer: { js: 'return module.exports; };' },
-    plugins: [tablesBeside(folder), fromStart],
-  });
+/** What bin/sandbox-run.cjs may ask for in parts.cjs (Parts in lib/cli/start.ts), and where it is. */
+const PARTS = ['main', 'explained', 'learned', 'analyzed'];
+
+/** Writes all of it into a folder. `plain`: only what a plain run loads. Gives the third-party packages whose code is in it.
+ * @param {string} folder @param {{ plain?: boolean }} [options] @returns {Promise<string>} their licences, as a text */
+export async function bundleCommand(folder, { plain = false } = {}) {
+  const tables = tablesBeside(folder);
+  const inputs = await Promise.all([
+    bundle(join(folder, 'start.cjs'), {
+      entryPoints: [join(lib, 'cli', 'start.ts')],
+      plugins: [tables, formatsBeside, pinoBeside],
+    }),
+    bundle(join(folder, 'formats.cjs'), {
+      entryPoints: [join(lib, 'formats', 'index.ts')],
+      plugins: [tables, fromStart],
+      inner: ['module.exports = (shared) => { const module = {};', 'return module.exports; };'],
+    }),
+    bundle(join(folder, 'pino.cjs'), { entryPoints: ['pino'] }),
+    ...(plain
+      ? []
+      : [
+          bundle(join(folder, 'parts.cjs'), {
+            stdin: { contents: partsEntry, resolveDir: join(lib, 'cli'), sourcefile: 'parts.js' },
+            plugins: [tables, formatsBeside, pinoBeside, widthsLater],
+          }),
+          bundle(join(folder, 'watch.cjs'), {
+            entryPoints: [join(lib, 'cli', 'watch.ts')],
+            plugins: [tables],
+            isScript: true,
+          }),
+        ]),
+  ]);
+  return licences(root, inputs.flat());
 }
 
 /** A hash of all that an answer of ours can depend on: the sources, and the versions of what they use. */
@@ -48,38 +66,89 @@ function buildOf() {
   return hash.digest('base64url');
 }
 
-const common = {
-  bundle: true,
-  format: /** @type {const} */ ('cjs'),
-  platform: /** @type {const} */ ('node'),
-  target: 'node20',
-  charset: /** @type {const} */ ('ascii'),
-  minifySyntax: true,
-  minifyWhitespace: true,
-  // Only the ES module form asks for it (lib/native.ts, lib/cli/log.ts).
-  define: { 'import.meta.url': '""', SANDBOX_RUN_BUILD: JSON.stringify(buildOf()) },
-  logLevel: /** @type {const} */ ('warning'),
-};
+const partsEntry = PARTS.map(
+  (name) => `Object.defineProperty(exports, '${name}', { get: () => require('./${name}.ts') });`,
+).join('\n');
+
+/** One file. `inner`: what stands around it inside of the function. Gives the files it was made of.
+ * @param {string} outfile
+ * @param {import('esbuild').BuildOptions & { inner?: string[], isScript?: boolean }} how
+ * @returns {Promise<string[]>} */
+async function bundle(outfile, { inner: [before = '', after = ''] = [], isScript = false, ...how }) {
+  const { metafile } = await build({
+    bundle: true,
+    format: 'cjs',
+    platform: 'node',
+    target: 'node20',
+    // bin/sandbox-run.cjs reads one byte a character.
+    charset: 'ascii',
+    minifySyntax: true,
+    minifyWhitespace: true,
+    legalComments: 'none',
+    metafile: true,
+    logLevel: 'warning',
+    absWorkingDir: root,
+    // Loaded when they are first needed, from the package's dependencies.
+    external: ['iced-x86', 'yaml'],
+    // Only ES modules ask for it; all of ours look for __filename first.
+    define: { 'import.meta.url': '__url', SANDBOX_RUN_BUILD: JSON.stringify(buildOf()) },
+    outfile,
+    ...how,
+    banner: { js: `${isScript ? '' : '(function (module, require, __filename, load) {'}${ESM_URL}${before}` },
+    footer: { js: `${after}${isScript ? '' : '})'}` },
+  });
+  return Object.keys(metafile.inputs);
+}
+
+/** Packages that are ES modules find their own files by it. */
+const ESM_URL = "var __url = 'file://' + encodeURI(__filename), exports = module.exports;";
 
 /** Modules that both bundles must have in common: what they hold is known by its identity. */
 const SHARED = ['errors.ts', join('linux', 'abi.ts')];
 
-/** In the start: the formats are the other bundle, which gets the shared modules. @type {import('esbuild').Plugin} */
+/** In the start and the parts: the formats are another file, which gets the shared modules. @type {import('esbuild').Plugin} */
 const formatsBeside = {
   name: 'formats',
   setup({ onLoad, onResolve }) {
     onResolve({ filter: /\/formats\/index\.ts$/ }, ({ kind }) =>
       kind === 'dynamic-import' ? { path: 'formats', namespace: 'beside' } : undefined,
     );
-    onLoad({ filter: /./, namespace: 'beside' }, () => {
+    onLoad({ filter: /^formats$/, namespace: 'beside' }, () => {
       const shared = SHARED.map((name) => `'${name}': require('./${name}')`).join(', ');
-      const load = `require(require('node:path').join(__filename, '../formats.cjs'))`;
-      return { loader: 'js', resolveDir: lib, contents: `module.exports = ${load}({ ${shared} });` };
+      return { loader: 'js', resolveDir: lib, contents: `module.exports = load('formats')({ ${shared} });` };
     });
   },
 };
 
-/** In the formats: the shared modules come from the start. @type {import('esbuild').Plugin} */
+/** In the start and the parts: pino is another file. @type {import('esbuild').Plugin} */
+const pinoBeside = {
+  name: 'pino',
+  setup({ onLoad, onResolve }) {
+    onResolve({ filter: /^pino$/ }, () => ({ path: 'pino', namespace: 'beside' }));
+    onLoad({ filter: /^pino$/, namespace: 'beside' }, () => ({
+      loader: 'js',
+      contents: `module.exports = load('pino');`,
+    }));
+  },
+};
+
+/** How wide a text is on a terminal: yargs needs that for help alone, and its setting up takes as long as a command. One version
+ * instead of two, and when it is first called. @type {import('esbuild').Plugin} */
+const widthsLater = {
+  name: 'widths',
+  setup({ onLoad, onResolve }) {
+    const real = fileURLToPath(import.meta.resolve('string-width'));
+    onResolve({ filter: /^string-width$/ }, () => ({ path: 'string-width', namespace: 'later' }));
+    onLoad({ filter: /^string-width$/, namespace: 'later' }, () => ({
+      loader: 'js',
+      resolveDir: root,
+      contents: `let width;
+module.exports = (...words) => (width ??= require(${JSON.stringify(real)}).default)(...words);`,
+    }));
+  },
+};
+
+/** In the formats: the shared modules come from who loads them. @type {import('esbuild').Plugin} */
 const fromStart = {
   name: 'shared',
   setup({ onLoad, onResolve }) {
@@ -93,18 +162,6 @@ const fromStart = {
     }));
   },
 };
-
-/** V8's code for a bundle in the same package, made after a first run so that the functions of a run are in it.
- * @param {string} command bin/sandbox-run.cjs @param {string} cache the file to write @returns {void} */
-export function keepCode(command, cache) {
-  const policy = join(root, 'bench', 'policies', 'd-arguments.policy');
-  const words = ['--dry-run', '--policy', policy, '--allow', 'read,write', '--', 'true'];
-  const made = spawnSync(execPath, [command, ...words], {
-    stdio: ['ignore', 'ignore', 'inherit'],
-    env: { PATH: env.PATH, SANDBOX_RUN_MAKE_CACHE: cache },
-  });
-  if (made.status !== 0) throw new Error(`${command} failed in its first run, with status ${made.status}`);
-}
 
 /** A shorter text than this is not worth a file. */
 const SHORT = 1000;
@@ -148,8 +205,8 @@ Object.defineProperty(exports, '${name}', {
 });`;
 }
 
-// As a command of its own: node scripts/bundle.js OUTFILE.
+// As a command of its own: node scripts/bundle.js FOLDER [plain].
 if (argv[1] === fileURLToPath(import.meta.url)) {
-  if (argv[2] === undefined) throw new Error('name the file to write');
-  await bundleCommand(argv[2]);
+  if (argv[2] === undefined) throw new Error('name the folder to write to');
+  await bundleCommand(argv[2], { plain: argv[3] === 'plain' });
 }

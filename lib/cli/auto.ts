@@ -14,10 +14,7 @@ import type { Split } from './words.ts';
 export type Answerer = (question: Question, version: string) => Answer;
 
 /** Throws what the analysis throws, LaunchError where there is no such program, SandboxError for --strict. */
-export async function analysedPolicy(
-  { options, command }: Split,
-  load: () => Promise<Answerer>,
-): Promise<Policy | undefined> {
+export function analysedPolicy({ options, command }: Split, load: () => Answerer): Policy | undefined {
   const [name, ...words] = command;
   if (name === undefined) return undefined;
   const question: Question = {
@@ -28,7 +25,7 @@ export async function analysedPolicy(
     environment: process.env,
   };
   const version = SANDBOX_RUN_BUILD;
-  const answer = recall(question, version) ?? ask(await load(), question, version);
+  const answer = recall(question, version) ?? ask(load(), question, version);
   const log = logFor(options);
   for (const notice of answer.notices) log.info(() => ({}), notice);
   if (options.strict === true && answer.unknown > 0) throw unbounded(answer);

@@ -1,11 +1,11 @@
 // `--explain`: the run of run.ts with a watcher beside it. Loaded only when it is asked for.
 
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { isatty } from 'node:tty';
 import type { Program } from '../bpf/instruction.ts';
 import type { InPlaceLaunch } from '../launch/in-place.ts';
 import type { Abi } from '../linux/abi.ts';
-import { loadAddon, packageRoot } from '../native.ts';
+import { loadAddon, watchScript } from '../native.ts';
 import type { Policy } from '../policy/model.ts';
 import { whyNotTraced } from '../supervise/answer.ts';
 import { encodeJob } from '../supervise/wire.ts';
@@ -70,8 +70,4 @@ export function watcherFor(
       ...(options.suggest === undefined ? {} : { suggest: resolve(options.suggest) }),
     }),
   };
-}
-
-export function watchScript(): string {
-  return join(packageRoot(), 'dist', 'lib', 'cli', 'watch.js');
 }

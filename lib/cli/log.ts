@@ -28,11 +28,12 @@ export function logFor(words: OutputWords): Log {
 }
 
 function makeLogger(level: string, json: boolean): Logger {
-  // In the bundle there is no import.meta.url, in an ES module no __filename.
-  const here = typeof __filename === 'string' ? __filename : import.meta.url;
-  // Loading node:module takes a while, too, and nearly no start comes here.
-  const { createRequire } = process.getBuiltinModule('node:module');
-  const pino = createRequire(here)('pino') as typeof import('pino').default;
+  // In a bundle `require` is known and brings in the bundled one. An ES module has none.
+  const pino = (
+    typeof __filename === 'string'
+      ? require('pino')
+      : process.getBuiltinModule('node:module').createRequire(import.meta.url)('pino')
+  ) as typeof import('pino').default;
   const options = { name: 'sandbox-run', level, base: { pid: process.pid } };
   return pino(options, { write: (line: string) => writeAll(2, json ? line : readable(line)) });
 }

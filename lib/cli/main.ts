@@ -23,7 +23,7 @@ Commands: 0, 1 for an answer that is no, 2 for an error.`;
 
 /** Runs a command, or shows help or the version. Gives the exit status. */
 export async function main(words: readonly string[]): Promise<number> {
-  let status = 0;
+  let chosen: Chosen | undefined;
   const parser = yargs([...words])
     .scriptName('sandbox-run')
     .parserConfiguration({
@@ -48,7 +48,7 @@ export async function main(words: readonly string[]): Promise<number> {
     });
   for (const [command, what] of EXAMPLES) parser.example(command, what);
   addOptions(parser, runTable);
-  for (const command of commands) addCommand(parser, command, (result) => (status = result));
+  for (const command of commands) addCommand(parser, command, (found) => (chosen = { command, found }));
   try {
     const [first] = words;
     const isCommand = commands.some((command) => command.name === first);
@@ -61,43 +61,40 @@ export async function main(words: readonly string[]): Promise<number> {
       );
       return 0;
     }
-    await parser.parseAsync();
-    return status;
+    parser.parse();
+    // Only after yargs has done, which makes the whole help text for what takes longer, in case that fails.
+    return await runCommand(chosen!);
   } catch (error) {
     return report(error, 2, words.includes('--json'));
   }
 }
 
-function addCommand(parser: Argv, command: Command, done: (status: number) => void): void {
-  const table = [
-    ...command.options,
-    ...outputOptions,
-    ...helpOptions.filter((option) => option.name === 'help'),
-  ];
-  parser.command(
-    command.name,
-    command.help,
-    (own) => {
-      own.usage(`$0 ${command.name} ${command.usage}\n\n${command.help}`);
-      for (const [example, what] of command.examples) own.example(example, what);
-      addOptions(own, table);
-      return own.epilogue('');
-    },
-    async (found) => {
-      const {
-        _: [, ...words],
-        $0: _script,
-        ...options
-      } = found;
-      mustBeKnown(options, table);
-      if (options.help === true) {
-        writeAll(1, `${await own(command, table).getHelp()}\n`);
-        return done(0);
-      }
-      await loadFormats();
-      done(await command.run({ ...options, words: words.map(String) } as CommandWords));
-    },
-  );
+interface Chosen {
+  readonly command: Command;
+  readonly found: Readonly<Record<string, unknown>>;
+}
+
+const tableOf = (command: Command): readonly Option[] => [
+  ...command.options,
+  ...outputOptions,
+  ...helpOptions.filter((option) => option.name === 'help'),
+];
+
+function addCommand(parser: Argv, command: Command, choose: (found: Chosen['found']) => void): void {
+  parser.command(command.name, command.help, (own) => addOptions(own, tableOf(command)), choose);
+}
+
+async function runCommand({ command, found }: Chosen): Promise<number> {
+  const { _: all, $0: _script, ...options } = found;
+  const [, ...words] = all as readonly (string | number)[];
+  const table = tableOf(command);
+  mustBeKnown(options, table);
+  if (options.help === true) {
+    writeAll(1, `${await own(command, table).getHelp()}\n`);
+    return 0;
+  }
+  await loadFormats();
+  return command.run({ ...options, words: words.map(String) } as CommandWords);
 }
 
 /** A parser of one command alone, for its help. */
@@ -113,7 +110,7 @@ function own(command: Command, table: readonly Option[]): Argv {
   return parser;
 }
 
-function addOptions(parser: Argv, table: readonly Option[]): void {
+function addOptions<P extends Argv>(parser: P, table: readonly Option[]): P {
   for (const option of table) {
     const choices = option.choices === undefined ? '' : `: ${option.choices.join(', ')}`;
     parser.option(option.name, {
@@ -123,6 +120,7 @@ function addOptions(parser: Argv, table: readonly Option[]): void {
       ...(option.many === true ? { array: true } : {}),
     });
   }
+  return parser;
 }
 
 /** What yargs lets pass: options in no table, single ones given twice, values that are none of the choices. */

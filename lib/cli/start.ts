@@ -20,7 +20,7 @@ export interface Parts {
  * and then its options, also those that stood before it; or no name, where help or the version is asked for. */
 export async function start(
   words: readonly string[],
-  load: <Name extends keyof Parts>(part: Name) => Promise<Parts[Name]>,
+  load: <Name extends keyof Parts>(part: Name) => Parts[Name],
 ): Promise<void> {
   // Until it is known where our own words end: those of a program may contain --json, too.
   let isJson = words.includes('--json') && !words.includes('--');
@@ -32,7 +32,7 @@ export async function start(
     if (isCommand || options.help === true || options.version === true) {
       const before = words.slice(0, words.length - command.length);
       const own = isCommand ? [command[0]!, ...before, ...command.slice(1)] : before;
-      const help = async () => (await load('main')).main(own);
+      const help = async () => load('main').main(own);
       // A command that becomes a program has to leave the streams alone.
       const isLearning = isCommand && command[0] === 'learn' && options.help !== true;
       if (isCommand && command[0] === 'preload' && options.help !== true) {
@@ -40,14 +40,11 @@ export async function start(
         if (inner.options.help !== true)
           return await runWithFormats({ ...inner, options: { ...inner.options, preload: true } });
       }
-      process.exitCode = isLearning ? await (await load('learned')).learn(own.slice(1), help) : await help();
+      process.exitCode = isLearning ? await load('learned').learn(own.slice(1), help) : await help();
       return;
     }
-    const watcherFor = options.explain === true ? (await load('explained')).watcherFor : undefined;
-    const analysed =
-      options.auto === true
-        ? await analysedPolicy(split, async () => (await load('analyzed')).answer)
-        : undefined;
+    const watcherFor = options.explain === true ? load('explained').watcherFor : undefined;
+    const analysed = options.auto === true ? analysedPolicy(split, () => load('analyzed').answer) : undefined;
     await runWithFormats(split, watcherFor, analysed);
   } catch (error) {
     process.exitCode = report(error, 125, isJson);

@@ -1,29 +1,10 @@
 // The command as people have it: a package with bin, bundle, commands and addon, made from the sources as they are now.
 
 import { spawnSync } from 'node:child_process';
-import { readdirSync, symlinkSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { buildSync } from 'esbuild';
-import { root, stagedCommand } from '../kernel/stage.ts';
+import { wholeCommand } from '../kernel/stage.ts';
 
 /** Path of bin/sandbox-run.cjs in it. */
-export const command = stagedCommand();
-
-const folder = dirname(dirname(command));
-symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
-buildSync({
-  // Every part that the start may load.
-  entryPoints: readdirSync(join(root, 'lib', 'cli'))
-    .filter((name) => name.endsWith('.ts'))
-    .map((name) => join(root, 'lib', 'cli', name)),
-  outdir: join(folder, 'dist', 'lib', 'cli'),
-  bundle: true,
-  splitting: true,
-  packages: 'external',
-  platform: 'node',
-  format: 'esm',
-  target: 'node20',
-});
+export const command = wholeCommand();
 
 export interface Ending {
   readonly status: number | null;

@@ -10,7 +10,7 @@ import { commands } from '../../lib/cli/commands/index.ts';
 import { commandNames, outputOptions, runTable } from '../../lib/cli/options.ts';
 import { abis } from '../../lib/linux/abi.ts';
 import { file, root, stage } from '../kernel/stage.ts';
-import { onTerminal, sandboxRun } from './command.ts';
+import { command, onTerminal, sandboxRun } from './command.ts';
 
 const own = ['--abi', 'x86_64'];
 
@@ -59,12 +59,7 @@ describe('compile', () => {
     const output = join(stage, 'out.bpf');
     expect(told(...words, '--format', 'bpf', '-o', output)).toBe('');
     const raw = readFileSync(output);
-    const bytes = spawnSync(process.execPath, [
-      join(stage, 'command', 'bin', 'sandbox-run.cjs'),
-      ...words,
-      '--format',
-      'bpf',
-    ]);
+    const bytes = spawnSync(process.execPath, [command, ...words, '--format', 'bpf']);
     expect(bytes.stdout.equals(raw)).toBe(true);
     const program = decode(raw);
     const answer = (nr: number) => interpret(program, { nr, arch: abis.x86_64.auditArch, args: [] }).value;
@@ -289,7 +284,7 @@ describe('syscalls', () => {
   });
 
   test('a reader that leaves early is no error', () => {
-    const line = `'${process.execPath}' '${join(stage, 'command', 'bin', 'sandbox-run.cjs')}' syscalls | head -1`;
+    const line = `'${process.execPath}' '${command}' syscalls | head -1`;
     expect(spawnSync('/bin/bash', ['-o', 'pipefail', '-c', line], { encoding: 'utf8' })).toMatchObject({
       status: 0,
       stderr: '',

@@ -2,7 +2,16 @@
 // faces (a checkout may lie where nobody but its owner can look). Removed after the test file that imports this.
 
 import { spawnSync } from 'node:child_process';
-import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -81,16 +90,26 @@ export function stagedEntry(): string {
   return once('entry', (folder) => bundle('test/kernel/entry.ts', join(folder, 'entry.cjs')));
 }
 
-/** The command itself, bundled from the sources as they are now and not from a dist/ that may be older. Its path. */
+/** The command as it runs programs, bundled from the sources as they are now and not from a dist/ that may be older. Its path. */
 export function stagedCommand(): string {
-  return once('command', (folder) => {
-    const words = [join(root, 'scripts', 'bundle.js'), join(folder, 'dist', 'start.cjs')];
-    const made = spawnSync(process.execPath, words, { encoding: 'utf8' });
-    if (made.status !== 0) throw new Error(`the command could not be bundled: ${made.stderr}`);
-    mkdirSync(join(folder, 'bin'));
-    copyFileSync(join(root, 'bin', 'sandbox-run.cjs'), join(folder, 'bin', 'sandbox-run.cjs'));
-    return join(folder, 'bin', 'sandbox-run.cjs');
+  return once('command', (folder) => bundledCommand(folder, 'plain'));
+}
+
+/** The same with all commands, the watchers and learn; in a folder of its own, whose dependencies are the checkout's. */
+export function wholeCommand(): string {
+  return once('whole', (folder) => {
+    symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
+    return bundledCommand(folder);
   });
+}
+
+function bundledCommand(folder: string, ...words: readonly string[]): string {
+  const script = join(root, 'scripts', 'bundle.js');
+  const made = spawnSync(process.execPath, [script, join(folder, 'dist'), ...words], { encoding: 'utf8' });
+  if (made.status !== 0) throw new Error(`the command could not be bundled: ${made.stderr}`);
+  mkdirSync(join(folder, 'bin'));
+  copyFileSync(join(root, 'bin', 'sandbox-run.cjs'), join(folder, 'bin', 'sandbox-run.cjs'));
+  return join(folder, 'bin', 'sandbox-run.cjs');
 }
 
 /** The launcher without Node, as it was built. */
@@ -113,7 +132,6 @@ function once(name: string, make: (folder: string) => string): string {
   return path;
 }
 
-/** As scripts/build.js does it. */
 function bundle(source: string, outfile: string): string {
   buildSync({
     entryPoints: [join(root, source)],

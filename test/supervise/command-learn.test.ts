@@ -5,10 +5,9 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { allBut } from '../kernel/policies.ts';
-import { file, program } from '../kernel/stage.ts';
+import { file, program, wholeCommand } from '../kernel/stage.ts';
 import { isRoot, users } from '../kernel/users.ts';
 import { temporaryFolder } from '../support/temporary.ts';
-import { wholeCommand } from './command.ts';
 
 describe.each(users)('as $name', (user) => {
   const folder = temporaryFolder('learning');

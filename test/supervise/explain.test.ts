@@ -7,9 +7,8 @@ import { describe, expect, test } from 'vitest';
 import { loadAddon, probeKinds } from '../../lib/native.ts';
 import { run, whenReady } from '../kernel/face.ts';
 import { allBut } from '../kernel/policies.ts';
-import { file, type Linking, program, stage } from '../kernel/stage.ts';
+import { file, type Linking, program, stage, wholeCommand } from '../kernel/stage.ts';
 import { isRoot, notTried, users } from '../kernel/users.ts';
-import { wholeCommand } from './command.ts';
 import { bothWays, eventsOf, explained, face, refusalsOf, summaryOf, textsOf } from './explained.ts';
 
 /** Whether the kernel has the 32-bit gate at all. */
@@ -215,7 +214,7 @@ test('if the watcher dies, what was refused stays refused', async () => {
     (child) =>
       whenReady(child, () => {
         // The one whose command line names this test's own copy.
-        const script = join(dirname(dirname(wholeCommand())), 'dist', 'lib', 'cli', 'watch.js');
+        const script = join(dirname(dirname(wholeCommand())), 'dist', 'watch.cjs');
         const watchers = () =>
           readdirSync('/proc').filter((pid) => {
             try {

@@ -2,7 +2,7 @@
 
 import { expect } from 'vitest';
 import { type Ending, type Face, run, type Start } from '../kernel/face.ts';
-import { wholeCommand } from './command.ts';
+import { wholeCommand } from '../kernel/stage.ts';
 
 /** The command with these options before the program. */
 export const face = (...options: string[]): Face => ({

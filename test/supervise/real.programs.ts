@@ -7,10 +7,9 @@ import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { program } from '../kernel/stage.ts';
+import { program, wholeCommand } from '../kernel/stage.ts';
 import { type User, users } from '../kernel/users.ts';
 import { temporaryFolder } from '../support/temporary.ts';
-import { wholeCommand } from './command.ts';
 
 interface Case {
   readonly name: string;

@@ -5,10 +5,9 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { file, program } from '../kernel/stage.ts';
+import { file, program, wholeCommand } from '../kernel/stage.ts';
 import { notTried, users } from '../kernel/users.ts';
 import { temporaryFolder } from '../support/temporary.ts';
-import { wholeCommand } from './command.ts';
 
 const ROUNDS = Number(process.env.TRANSPARENCY_ROUNDS ?? 1);
 

@@ -1,9 +1,6 @@
 // `analyze`: the policy that --auto would start a program under, with the reason for each call.
 
 import { writeFileSync } from 'node:fs';
-import { analyze } from '../../analysis/analyze.ts';
-import { policyOfAnalysis } from '../../analysis/policy.ts';
-import { printChain, whyCall } from '../../analysis/why.ts';
 import { UsageError } from '../../errors.ts';
 import { findProgram } from '../../launch/search.ts';
 import { isSyscallName } from '../../linux/syscalls.ts';
@@ -31,10 +28,14 @@ export const analyzeCommand: Command = {
     ['$0 analyze ls -o ls.policy', 'a policy file, one line for each call with the function that makes it'],
     ['$0 analyze ls --why socket', 'which functions lead to it'],
   ],
-  run(words) {
+  async run(words) {
     const [name, ...rest] = words.words;
     if (name === undefined)
       throw new UsageError('no program to analyse', { advice: 'for example: sandbox-run analyze ls' });
+    // Loaded here, because the disassembler takes longer to load than most commands take.
+    const { analyze } = await import('../../analysis/analyze.ts');
+    const { policyOfAnalysis } = await import('../../analysis/policy.ts');
+    const { printChain, whyCall } = await import('../../analysis/why.ts');
     const analysis = analyze({
       program: findProgram(Buffer.from(name)).toString(),
       words: rest,

@@ -1,0 +1,1 @@
+export function keepCode(command: string): void;
