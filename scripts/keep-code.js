@@ -6,8 +6,9 @@
 // (this file is its script, too), which loads them just as bin/sandbox-run.cjs does.
 
 import { spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { argv, env, execPath } from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -16,31 +17,47 @@ import { Script } from 'node:vm';
 /** Writes dist/*.cache beside the bundles of a package. Throws if a first use of them fails.
  * @param {string} command path of its bin/sandbox-run.cjs @returns {void} */
 export function keepCode(command) {
-  const made = spawnSync(execPath, [fileURLToPath(import.meta.url), command, ...RUN], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-    env: { PATH: env.PATH },
-    encoding: 'utf8',
-  });
-  if (made.status !== 0) throw new Error(`the first use of ${command} failed: ${made.stderr}`);
+  const folder = mkdtempSync(join(tmpdir(), 'sandbox-run-code-'));
+  try {
+    const file = join(folder, 'a.policy');
+    writeFileSync(file, POLICY);
+    const run = ['--dry-run', '--policy', file, '--allow', 'read,write', '--', 'true'];
+    const made = spawnSync(execPath, [fileURLToPath(import.meta.url), command, file, ...run], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: { PATH: env.PATH },
+      encoding: 'utf8',
+    });
+    if (made.status !== 0) throw new Error(`the first use of ${command} failed: ${made.stderr}`);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
-/** What is used: the run path with a condition, a group and another format, and the commands that people wait for. */
-const POLICY = [
-  ...['--rule', 'default kill', '--rule', 'errno EPERM clone(flags & CLONE_NEWUSER)'],
-  ...['--rule', 'allow socket(domain in {AF_UNIX, AF_INET} && type & SOCK_TYPE_MASK == SOCK_STREAM)'],
-];
-const RUN = ['--dry-run', ...POLICY, '--allow', 'read,write,@basic-io', '--', 'true'];
-const COMMANDS = [
+/** What is used: the run path, with all that a policy file may hold, and the commands that people wait for. */
+const POLICY = `# a policy
+default errno EPERM
+kernel 6.1
+unknown errno ENOSYS
+allow @basic-io, @file-system except umount2, brk, futex, #450
+allow clone(clone_flags & CLONE_NEWUSER == 0), mmap(prot & PROT_EXEC == 0 || fd != -1 && len <= 0x100000)
+allow socket(domain in {AF_UNIX, AF_INET} && type & SOCK_TYPE_MASK == SOCK_STREAM), ioctl(cmd in {TCGETS, 1..5})
+errno EACCES openat(!(flags & O_ACCMODE == O_RDONLY))
+log prctl(option == PR_SET_NAME), personality(arg0 == 0 || arg0 >= 0xfffffffe)
+kill ptrace
+default errno ENOSYS @probe
+`;
+const COMMANDS = (/** @type {string} */ file) => [
   ['--help'],
   ['check', '--help'],
-  ['check', ...POLICY, '--allow', 'read', 'read', 'socket(AF_UNIX, SOCK_STREAM, 0)'],
-  ['explain', ...POLICY],
-  ['lint', ...POLICY, '--deny', 'ptrace'],
-  ['compile', ...POLICY],
+  ['check', '-p', file, 'read', 'socket(AF_UNIX, SOCK_STREAM, 0)'],
+  ['explain', '-p', file],
+  ['lint', file],
+  ['compile', '-p', file],
+  ['diff', file, file],
 ];
 
-/** @param {string} command */
-async function useAndKeep(command) {
+/** @param {string} command @param {string} file @param {readonly string[]} run */
+async function useAndKeep(command, file, run) {
   const dist = join(dirname(dirname(command)), 'dist');
   const require = createRequire(command);
   /** @type {Map<string, { script: Script, exports: any }>} */
@@ -56,7 +73,7 @@ async function useAndKeep(command) {
     return bundle.exports;
   };
   // A run compares its words with those in /proc/self/cmdline, so these are this process's own.
-  for (const words of [argv.slice(3), ...COMMANDS]) {
+  for (const words of [run, ...COMMANDS(file)]) {
     process.exitCode = 0;
     await load('start').start(words, (/** @type {string} */ part) => load('parts')[part]);
     // 1 is lint's and check's "no".
@@ -67,4 +84,8 @@ async function useAndKeep(command) {
     writeFileSync(join(dist, `${name}.cache`), script.createCachedData());
 }
 
-if (argv[1] === fileURLToPath(import.meta.url) && argv[2] !== undefined) await useAndKeep(argv[2]);
+if (argv[1] === fileURLToPath(import.meta.url)) {
+  const [command, file, ...run] = argv.slice(2);
+  if (command === undefined || file === undefined) throw new Error('name the command and a policy');
+  await useAndKeep(command, file, run);
+}
