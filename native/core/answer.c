@@ -38,7 +38,9 @@ struct refusal_information {
 struct answering {
   int listener;
   const struct seccomp_notif *notification;
-  int32_t id;
+  int32_t id, process;
+  /** It is in a call that does not end, and so in no stop. */
+  int is_stuck;
   uint64_t mask;
   /** As they were when the call was made. */
   uint64_t registers[SR_REGISTERS];
@@ -87,7 +89,7 @@ static int set_mask(const struct answering *one, uint64_t mask) {
 
 /** Runs to the stop after the call that the thread is about to make; our own listener may be asked about it, and permits it: it can only
  * narrow what the thread may do. Whether it came to that stop, or end. */
-static int finish_call(const struct answering *one, int *status) {
+static int finish_call(struct answering *one, int *status) {
   struct __kernel_timespec pause = {.tv_nsec = 100000};
   for (int i = 0; i < PATIENCE; i++) {
     long ended = sr_syscall4(__NR_wait4, one->id, (long)status, __WALL | WNOHANG, 0);
@@ -98,11 +100,12 @@ static int finish_call(const struct answering *one, int *status) {
     if (received == 0 && (int32_t)asked.pid == one->id && asked.id != one->notification->id) {
       sr_notify_continue(one->listener, asked.id);
     } else if (received == 0) {
-      if (sr_notify_keep(&asked) != 0) return 0;
+      if (sr_notify_keep(&asked) != 0) break;
       continue;
     }
     sr_syscall4(__NR_nanosleep, (long)&pause, 0, 0, 0);
   }
+  one->is_stuck = 1;
   return 0;
 }
 
@@ -123,7 +126,7 @@ static int poke(int32_t id, uint64_t at, const uint64_t *words) {
 }
 
 /** Installs a filter that answers everything with `action`, for this thread alone. Whether it is in. */
-static int install(const struct answering *one, uint32_t action) {
+static int install(struct answering *one, uint32_t action) {
   uint64_t vdso = vdso_of(one->id), before[WORDS], sp = one->registers[SR_SP];
   struct sr_injected way;
   if (sr_injected_call(one->id, one->registers, one->notification->data.instruction_pointer, vdso, &way) != 0) return 0;
@@ -148,7 +151,7 @@ static int install(const struct answering *one, uint32_t action) {
 }
 
 /** The thread makes its call again, under a filter that ends it. Whether it does. */
-static int repeat_under(const struct answering *one, uint32_t action) {
+static int repeat_under(struct answering *one, uint32_t action) {
   if (!set_mask(one, ~0UL) || !install(one, action)) return 0;
   uint64_t again[SR_REGISTERS];
   for (int i = 0; i < SR_REGISTERS; i++) again[i] = one->registers[i];
@@ -162,7 +165,7 @@ static int repeat_under(const struct answering *one, uint32_t action) {
 #define OTHER_STOPS 100
 
 /** SIGSYS for a handler, as the kernel sends it. Whether it has been sent, or the thread is gone. */
-static int signal_as_kernel(const struct answering *one, uint32_t action, int32_t process) {
+static int signal_as_kernel(const struct answering *one, uint32_t action) {
   const struct seccomp_data *data = &one->notification->data;
   struct refusal_information information = {.signal = SIGSYS,
                                             .error = (int32_t)(action & SECCOMP_RET_DATA),
@@ -172,7 +175,7 @@ static int signal_as_kernel(const struct answering *one, uint32_t action, int32_
                                             .arch = data->arch};
   // No other signal first: this one's handler would then find the beginning of that one's handler as its place.
   if (sr_failed(sr_set_registers(one->id, one->registers)) || !set_mask(one, ~(1UL << (SIGSYS - 1))) ||
-      sr_failed(sr_syscall4(__NR_tgkill, process, one->id, SIGSYS, 0)) || sr_failed(trace(PTRACE_CONT, one->id, 0, 0)))
+      sr_failed(sr_syscall4(__NR_tgkill, one->process, one->id, SIGSYS, 0)) || sr_failed(trace(PTRACE_CONT, one->id, 0, 0)))
     return 0;
   for (int i = 0; i < OTHER_STOPS; i++) {
     int status = 0;
@@ -190,18 +193,22 @@ static int signal_as_kernel(const struct answering *one, uint32_t action, int32_
 }
 
 /** The last resort. The thread must not run another instruction: the signal is there before it is let go on. */
-static int end_process(const struct answering *one, int32_t process, enum sr_disposition disposition) {
-  int is_exact = disposition == SR_SIGSYS_DEFAULT && set_mask(one, one->mask);
-  int signal = is_exact ? SIGSYS : SIGKILL, status = 0;
-  sr_syscall4(__NR_tgkill, process, one->id, signal, 0);
+static int end_process(const struct answering *one, enum sr_disposition disposition) {
+  int status = 0, signal = disposition == SR_SIGSYS_DEFAULT ? SIGSYS : SIGKILL;
+  long masked = trace(PTRACE_SETSIGMASK, one->id, sizeof one->mask, (long)&one->mask);
+  // No stop but death takes it away from its tracer: its process has been ended already, by another thread's refusal perhaps.
+  int is_dying = masked == -ESRCH && !one->is_stuck;
+  if (sr_failed(masked)) signal = SIGKILL;
+  if (!is_dying) sr_syscall4(__NR_tgkill, one->process, one->id, signal, 0);
   do trace(PTRACE_CONT, one->id, 0, stop_event(status) == 0 && stop_signal(status) == SIGSYS ? SIGSYS : 0);
   while (!sr_failed(wait_for(one->id, &status)) && !exited(status));
-  return is_exact ? SR_ENDED_BY_SIGSYS : SR_ENDED_BY_SIGKILL;
+  return is_dying ? SR_ANSWERED : signal == SIGSYS ? SR_ENDED_BY_SIGSYS : SR_ENDED_BY_SIGKILL;
 }
 
 int sr_answer(int listener, const struct seccomp_notif *notification, uint32_t action, int32_t process,
               enum sr_disposition disposition) {
-  struct answering one = {.listener = listener, .notification = notification, .id = (int32_t)notification->pid};
+  struct answering one = {.listener = listener, .notification = notification,
+                          .id = (int32_t)notification->pid, .process = process};
   // Should this process end in the middle, the thread must not go on as if its call had been made.
   long result = trace(PTRACE_SEIZE, one.id, 0, PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD);
   if (sr_failed(result)) return (int)result;
@@ -215,7 +222,7 @@ int sr_answer(int listener, const struct seccomp_notif *notification, uint32_t a
       !sr_failed(trace(PTRACE_GETSIGMASK, one.id, sizeof one.mask, (long)&one.mask)) &&
       sr_set_back(one.registers, (uint32_t)data->nr, data->args[0], data->instruction_pointer)) {
     int is_for_handler = (action & SECCOMP_RET_ACTION) == SECCOMP_RET_TRAP && disposition == SR_SIGSYS_HANDLED;
-    if (is_for_handler ? signal_as_kernel(&one, action, process) : repeat_under(&one, action)) return SR_ANSWERED;
+    if (is_for_handler ? signal_as_kernel(&one, action) : repeat_under(&one, action)) return SR_ANSWERED;
   }
-  return end_process(&one, process, disposition);
+  return end_process(&one, disposition);
 }
