@@ -2,11 +2,10 @@
 // the thread for that moment (native/core/answer.h). Where it cannot be traced its process is ended by a signal: stricter than what the
 // policy says perhaps, never looser, and it is said.
 
-import { readFileSync } from 'node:fs';
 import { type Abi, abis } from '../linux/abi.ts';
 import { errnoNumber } from '../linux/errno.ts';
 import { signalNumber } from '../linux/signals.ts';
-import { type Addon, probeKinds, sigsysDispositions } from '../native.ts';
+import { type Addon, sigsysDispositions } from '../native.ts';
 import { returnValue } from '../policy/action.ts';
 import type { Action } from '../policy/model.ts';
 import { readThread, type Thread } from './process.ts';
@@ -86,28 +85,4 @@ function endsProcess(action: Action, thread: Thread, disposition: number): boole
   if (action.kind === 'kill') return true;
   if (action.kind === 'trap') return disposition !== sigsysDispositions.handled;
   return thread.threads <= 1;
-}
-
-/** Why `kill-thread` and `trap` have to be left to the kernel here; undefined where a watcher can do them to every descendant. */
-export function whyNotTraced(addon: Pick<Addon, 'probe'>): string | undefined {
-  const status = textOf('/proc/self/status') ?? '';
-  if (!/^TracerPid:\s*0$/m.test(status)) return 'the program is traced already';
-  const [traced] = addon.probe(probeKinds.trace, 0);
-  if (traced !== 0) return `tracing is not permitted (errno ${-traced})`;
-  const yama = Number(textOf('/proc/sys/kernel/yama/ptrace_scope') ?? 0);
-  const effective = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0'}`);
-  // Scope 1 lets the watcher trace the program, but not the program's children.
-  if (yama > 0 && (effective & CAP_SYS_PTRACE) === 0n) return `kernel.yama.ptrace_scope is ${yama}`;
-  return undefined;
-}
-
-// include/uapi/linux/capability.h.
-const CAP_SYS_PTRACE = 1n << 19n;
-
-function textOf(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'latin1');
-  } catch {
-    return undefined;
-  }
 }
