@@ -1,13 +1,13 @@
 // --explain changes nothing but what is said: every program is run with it and without it, and ends alike. What is said is
 // held against what the program really did.
 
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { loadAddon, probeKinds } from '../../lib/native.ts';
-import { run, whenReady } from '../kernel/face.ts';
+import { run } from '../kernel/face.ts';
 import { allBut } from '../kernel/policies.ts';
-import { file, type Linking, program, stage, wholeCommand } from '../kernel/stage.ts';
+import { type Linking, program, stage } from '../kernel/stage.ts';
 import { isRoot, notTried, users } from '../kernel/users.ts';
 import { bothWays, eventsOf, explained, face, refusalsOf, summaryOf, textsOf } from './explained.ts';
 
@@ -144,27 +144,6 @@ describe.each(users)('as $name', (user) => {
     expect(ending.status).toBe(126);
   });
 
-  test('inside another explained run it says that it cannot, and the policy holds', async () => {
-    const inner = file(allBut('kill mkdir'));
-    const ending = await run(explained, {
-      policy: allBut('kill reboot'),
-      command: [
-        process.execPath,
-        wholeCommand(),
-        '--explain',
-        '--policy',
-        inner,
-        '--',
-        refused(),
-        'open',
-        '/x',
-      ],
-      user,
-    });
-    expect(ending.signal).toBe('SIGSYS');
-    expect(ending.stderr).toContain('an outer filter has a listener');
-  });
-
   test('as PID 1 the program has no child that it can see', async () => {
     if (!isRoot) return;
     const ending = await run(explained, {
@@ -204,43 +183,6 @@ describe.each(users)('as $name', (user) => {
       rmSync(place, { recursive: true, force: true });
     }
   }, 60_000);
-});
-
-test('if the watcher dies, what was refused stays refused', async () => {
-  const place = join(stage, 'not-to-be-made');
-  const ending = await run(
-    explained,
-    { policy: allBut('kill mkdir'), command: [refused(), 'later', place], stdio: ['pipe', 'pipe', 'pipe'] },
-    (child) =>
-      whenReady(child, () => {
-        // The one whose command line names this test's own copy.
-        const script = join(dirname(dirname(wholeCommand())), 'dist', 'watch.cjs');
-        const watchers = () =>
-          readdirSync('/proc').filter((pid) => {
-            try {
-              return (
-                /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0')[1] === script
-              );
-            } catch {
-              return false;
-            }
-          });
-        let killed = false;
-        // Also those of tests before this one that are just ending.
-        const go = () => {
-          const left = watchers();
-          killed ||= left.length > 0;
-          if (left.length === 0 && killed) return child.stdin?.end('x');
-          for (const watcher of left) process.kill(Number(watcher), 'SIGKILL');
-          return setTimeout(go, 20);
-        };
-        // By then it is there; the program's first line does not wait for it.
-        setTimeout(go, 700);
-      }),
-  );
-  // ENOSYS, from the kernel.
-  expect(ending).toMatchObject({ status: 7, stdout: 'ready\n-38\n' });
-  expect(existsSync(place)).toBe(false);
 });
 
 test('nobody reads what is told: the program goes on all the same', async () => {

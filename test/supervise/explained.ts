@@ -1,5 +1,7 @@
 // For tests of --explain: a program started with it and without it, and what was told of its refusals.
 
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { expect } from 'vitest';
 import { type Ending, type Face, run, type Start } from '../kernel/face.ts';
 import { wholeCommand } from '../kernel/stage.ts';
@@ -58,4 +60,20 @@ export async function bothWays(start: Start, ...options: string[]): Promise<Endi
     without.stdout,
   ]);
   return withIt;
+}
+
+/** PIDs of watchers that this test file has started: their command line names its own copy. Also of runs that are just ending. */
+export function watchers(): readonly number[] {
+  const script = join(dirname(dirname(wholeCommand())), 'dist', 'watch.cjs');
+  return readdirSync('/proc')
+    .filter((pid) => /^\d+$/.test(pid) && wordsOf(pid)[1] === script)
+    .map(Number);
+}
+
+function wordsOf(pid: string): readonly string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0');
+  } catch {
+    return [];
+  }
 }
