@@ -21,7 +21,7 @@ import {
   shellUtilities,
   startOf,
 } from './programs.ts';
-import { addExports, addModuleRoots, addRoot, addSurface, newReach, type Reach, run } from './reach.ts';
+import { addExports, addLookup, addModuleRoots, addSurface, newReach, type Reach, run } from './reach.ts';
 import { mentions } from './strings.ts';
 import { addModule, addPlugin, addProgram, type Module, newWorld, requester, type World } from './world.ts';
 
@@ -279,11 +279,7 @@ function mention(work: Work, text: string, module: Module): void {
   const isLooking = module.code.dynamic?.soname?.startsWith('ld-') === true || importsLookup(module);
   if (!isLooking) return;
   for (const definition of world.definitions.get(text) ?? []) {
-    addRoot(
-      work.reach,
-      { module: definition.module, address: definition.symbol.address },
-      `looked up by name in ${short(module.path)}`,
-    );
+    addLookup(work.reach, { module: definition.module, address: definition.symbol.address }, module);
   }
 }
 

@@ -2,7 +2,8 @@
 
 import type { Abi } from '../linux/abi.ts';
 import { newestNumber, syscallName } from '../linux/syscalls.ts';
-import { functionAt, regionAt } from './code.ts';
+import { operationAt } from './bodies.ts';
+import { functionAt } from './code.ts';
 import { isReached, type Reach } from './reach.ts';
 import { type Lost, valuesBefore } from './values.ts';
 import type { Module, Spot } from './world.ts';
@@ -85,11 +86,10 @@ function callSite(reach: Reach, spot: Spot, abi: Abi): CallSite {
 /** Whether the number and all three arguments come out of one structure, within the instructions just before the call. */
 function looksLikeSetId(module: Module, address: number): boolean {
   const { code } = module;
-  const region = code.regions[regionAt(code, address)]!;
   const start = code.functionStart[functionAt(code, address)]!;
   const fields = new Map<number, { base: number; offset: number }>();
   for (let at = address - 1; at >= Math.max(start, address - 48); at--) {
-    const field = fieldLoad(code.elf.bytes, region.offset! + (at - region.start), at);
+    const field = fieldLoad(operationAt(code, at));
     if (field !== undefined && !fields.has(field.to)) fields.set(field.to, field);
   }
   const [number, first, second, third] = [RAX, 7, 6, 2].map((register) => fields.get(register));

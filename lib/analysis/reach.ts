@@ -20,8 +20,12 @@ export interface Reach {
   site: Float64Array;
   readonly queue: number[];
   at: number;
-  /** Why a beginning is one, by node. */
+  /** Why a beginning is one, by node; also of what something else led to before. */
   readonly roots: Map<number, string>;
+  /** Beginnings that are entered from outside of all code that is known, by node. */
+  readonly entries: Set<number>;
+  /** Functions whose names files know that look up names, to call them through a pointer; by node. */
+  readonly lookedUp: Set<number>;
   /** Slots of offset tables that were named, as `module:address`, so that each is followed once. */
   readonly slots: Set<number>;
 }
@@ -34,16 +38,27 @@ export function newReach(world: World): Reach {
     queue: [],
     at: 0,
     roots: new Map(),
+    entries: new Set(),
+    lookedUp: new Set(),
     slots: new Set(),
   };
 }
 
 const ROOT = -1;
+const LOOKUP = -2;
 
 /** Begins at an address, for a stated reason. */
 export function addRoot(reach: Reach, spot: Spot, why: string): void {
   grow(reach);
   visit(reach, spot, ROOT, 0, why);
+}
+
+/** A function whose name a file looks up, to call it through a pointer. */
+export function addLookup(reach: Reach, spot: Spot, by: Module): void {
+  grow(reach);
+  const index = functionAt(spot.module.code, spot.address);
+  if (index >= 0) reach.lookedUp.add(spot.module.base + index);
+  visit(reach, spot, LOOKUP, 0, `looked up by name in ${by.path.slice(by.path.lastIndexOf('/') + 1)}`);
 }
 
 /** Where a file's code begins without being called by anything in it: entry, initialisers, finalisers, and what the loader
@@ -242,10 +257,11 @@ function visit(reach: Reach, spot: Spot, from: number, site: number, why: string
 }
 
 function mark(reach: Reach, node: number, from: number, site: number, why: string): void {
+  if (from === ROOT) reach.entries.add(node);
+  if (from < 0 && !reach.roots.has(node)) reach.roots.set(node, why);
   if (reach.from[node] !== 0) return;
-  reach.from[node] = from === ROOT ? ROOT : from + 1;
+  reach.from[node] = from < 0 ? ROOT : from + 1;
   reach.site[node] = site;
-  if (from === ROOT) reach.roots.set(node, why);
   reach.queue.push(node);
 }
 

@@ -1,13 +1,32 @@
-// Which constants a register can hold at an instruction: asked backwards, through all ways that lead there, within the
-// function and, where the value is a parameter, through every reached caller. What cannot be followed makes the answer
-// "unknown" with the place where it was lost; no answer is ever narrower than the code.
+// Which values registers can hold at an instruction: asked backwards, through all ways that lead there, within the function
+// and, where a value is a parameter, through every reached caller. Several registers are asked for at once, so that what is
+// found belongs together: the number of a call and its arguments, a domain and its type. What cannot be followed is "not
+// known" with the place where it was lost; no answer is ever narrower than the code.
 
-import { firstRelocation, relocationTypes } from '../elf/relocations.ts';
-import { type CodeFile, functionAt, lastNotAbove, padsOf, regionAt, use } from './code.ts';
-import { firstSite, isReached, type Reach, tableEntries } from './reach.ts';
-import { type Module, relocationTargets, type Spot } from './world.ts';
-import { flow, found, readInstruction, reference } from './x86-64/lengths.ts';
-import { type Place, RSP, type Source, type Step, sourcesOf, storedRegister } from './x86-64/operations.ts';
+import { firstRelocation } from '../elf/relocations.ts';
+import {
+  applied,
+  type Bits,
+  combine,
+  exactly,
+  isExact,
+  join,
+  joinSteps,
+  keyOfBits,
+  keyOfSteps,
+  low,
+  type Step,
+  type Steps,
+  unknownBits,
+  withStep,
+} from './bits.ts';
+import { bodyOf, operationAt } from './bodies.ts';
+import { type CodeFile, functionAt, regionAt, use } from './code.ts';
+import { frameOf } from './frames.ts';
+import { carried, isGo, keyOfPlace, type Load, type Place, type Source, sourcesOf } from './places.ts';
+import { isReached, type Reach } from './reach.ts';
+import { callsThroughPointers, referencesTo, type Way, waysTo } from './ways.ts';
+import type { Module, Spot } from './world.ts';
 
 export interface Lost extends Spot {
   readonly why: string;
@@ -22,443 +41,447 @@ export interface Values {
   readonly isThroughPointer: boolean;
 }
 
-/** States that are looked at for one question. What needs more has a loop that changes the value, or very many callers. */
-const BUDGET = 20_000;
+/** Registers that were asked for together, in one of the ways to come there. */
+export interface Context {
+  readonly values: readonly Bits[];
+  /** Why a value is not known, by register asked for; only where it is not. */
+  readonly lost: readonly (Lost | undefined)[];
+  /** Where the last of the values was found. */
+  readonly spot: Spot;
+}
+
+export interface Found {
+  readonly contexts: readonly Context[];
+  /** Ways on which the number is not known. */
+  readonly lost: readonly Lost[];
+  readonly isThroughPointer: boolean;
+  /** The number's function can be called from places that are not known: what stands beside a number there can be anything. */
+  readonly isOpen: boolean;
+  /** There are too many ways: the contexts are not all. */
+  readonly isGivenUp: boolean;
+}
+
+export interface Wanted {
+  /** RAX 0 …; each stands for 64 bits. */
+  readonly registers: readonly number[];
+  /** The first register is a call's number: 32 bits that have to be known, and calls through pointers are looked at. */
+  readonly isNumbered: boolean;
+  /** States that are looked at. What needs more has a loop that changes a value, or very many callers. */
+  readonly budget: number;
+}
+
+const NUMBER_BUDGET = 20_000;
+const OPERAND_BUDGET = 600;
 const MAX_LOST = 8;
+const MAX_CONTEXTS = 400;
+/** What happens to one value at one place, on different ways, before it is joined. */
+const MAX_VARIANTS = 12;
+const MAX_STEPS = 16;
+const MAX_OPERANDS = 12;
+const NUMBER_BITS = 32;
+
+type Track =
+  | { readonly kind: 'open'; readonly place: Place; readonly steps: Steps }
+  | { readonly kind: 'done'; readonly bits: Bits; readonly lost: Lost | undefined };
 
 interface State extends Spot {
-  readonly place: Place;
-  /** From here to the question: applied last to first. */
-  readonly steps: readonly Step[];
+  readonly tracks: readonly Track[];
   /** On a way that leads through a pointer: what cannot be followed there says nothing. */
   readonly isGuess: boolean;
 }
 
+interface Search {
+  readonly reach: Reach;
+  readonly wanted: Wanted;
+  readonly contexts: Map<string, Context>;
+  readonly lost: Lost[];
+  readonly queue: State[];
+  readonly seen: Set<string>;
+  /** What happened to values on the ways to a place. */
+  readonly variants: Map<string, Steps[]>;
+  isThroughPointer: boolean;
+  isOpen: boolean;
+  isGivenUp: boolean;
+}
+
 /** What `register` (RAX 0 …) can hold just before the instruction at `spot`. */
 export function valuesBefore(reach: Reach, spot: Spot, register: number): Values {
-  const constants = new Set<number>();
-  const lost: Lost[] = [];
-  const seen = new Set<string>();
-  const queue: State[] = [{ ...spot, place: { kind: 'register', register }, steps: [], isGuess: false }];
-  let isThroughPointer = false;
-  const lose = (where: Spot & { isGuess?: boolean }, why: string) => {
-    if (where.isGuess !== true) lost.push({ module: where.module, address: where.address, why });
+  const found = contextsBefore(reach, spot, {
+    registers: [register],
+    isNumbered: true,
+    budget: NUMBER_BUDGET,
+  });
+  const constants = new Set(found.contexts.map((one) => Number(one.values[0]!.value)));
+  return { constants, lost: found.lost, isThroughPointer: found.isThroughPointer };
+}
+
+/** What the wanted registers can hold together just before the instruction at `spot`. */
+export function contextsBefore(reach: Reach, spot: Spot, wanted: Wanted): Found {
+  const places = wanted.registers.map((register): Place => ({ kind: 'register', register }));
+  return ask(reach, spot, places, wanted);
+}
+
+function ask(reach: Reach, spot: Spot, places: readonly Place[], wanted: Wanted): Found {
+  const search: Search = {
+    reach,
+    wanted,
+    contexts: new Map(),
+    lost: [],
+    queue: [
+      { ...spot, isGuess: false, tracks: places.map((place): Track => ({ kind: 'open', place, steps: [] })) },
+    ],
+    seen: new Set(),
+    variants: new Map(),
+    isThroughPointer: false,
+    isOpen: false,
+    isGivenUp: false,
   };
-  let left = BUDGET;
-  for (let state = queue.pop(); state !== undefined; state = queue.pop()) {
-    if (lost.length >= MAX_LOST) break;
-    if (left-- === 0) {
-      lose(state, 'too many ways lead here');
+  let left = wanted.budget;
+  for (let state = search.queue.pop(); state !== undefined; state = search.queue.pop()) {
+    if (search.lost.length >= MAX_LOST) break;
+    if (left-- === 0 || search.contexts.size > MAX_CONTEXTS) {
+      search.isGivenUp = true;
+      if (wanted.isNumbered) search.lost.push({ ...spotOf(state), why: 'too many ways lead here' });
       break;
     }
-    const key = `${state.isGuess} ${state.module.index} ${state.address} ${placeKey(state.place)} ${state.steps.map((step) => step.name).join()}`;
-    if (seen.has(key)) continue;
-    seen.add(key);
-    for (const before of predecessors(reach, state)) {
-      if (typeof before === 'string') {
-        lose(state, before);
-        continue;
-      }
-      const { module, address } = before;
-      const isGuess = state.isGuess || before.isGuess === true;
-      if (isGuess) isThroughPointer = true;
-      // A call that is the way into a function has pushed its return address: slots lie 8 bytes lower in the caller.
-      const place = before.isCall === true ? afterCall(state.place) : state.place;
-      if (place === undefined) {
-        lose(state, 'the return address');
-        continue;
-      }
-      const next = (to: Place, step?: Step) =>
-        queue.push({
-          module,
-          address,
-          isGuess,
-          place: to,
-          steps: step === undefined ? state.steps : [...state.steps, step],
-        });
-      if (before.isCall === true || before.isJump === true) {
-        next(place);
-        continue;
-      }
-      for (const source of at(module.code, address, place)) {
-        if (source.kind === 'place') next(source.place, source.step);
-        else if (source.kind === 'constant') constants.add(applied(source.value, state.steps));
-        else if (source.kind === 'load') {
-          const value = constantMemory(module.code, source.address, source.bytes);
-          if (value !== undefined) constants.add(applied(value, state.steps));
-          else if (
-            !followVariable(reach, { ...state, module, address, isGuess }, source.address, queue, constants)
-          )
-            lose({ module, address, isGuess }, 'a variable');
-        } else if (source.kind === 'address') lose({ module, address, isGuess }, 'an address');
-        else lose({ module, address, isGuess }, source.why);
-      }
-    }
+    const widened = widen(search, state);
+    const key = keyOf(widened);
+    if (search.seen.has(key)) continue;
+    search.seen.add(key);
+    if (settled(search, widened)) continue;
+    goBack(search, widened);
   }
-  if ([...constants].some((value) => !Number.isSafeInteger(value)))
-    lose(spot, 'a value of more than 53 bits');
   // Nothing leads there: then it is our view of the code that is wrong.
-  if (constants.size === 0 && lost.length === 0) lose(spot, 'no way leads here');
-  return { constants, lost, isThroughPointer };
+  if (wanted.isNumbered && search.contexts.size === 0 && search.lost.length === 0)
+    search.lost.push({ ...spot, why: 'no way leads here' });
+  return {
+    contexts: [...search.contexts.values()],
+    lost: search.lost,
+    isThroughPointer: search.isThroughPointer,
+    isOpen: search.isOpen,
+    isGivenUp: search.isGivenUp || (search.contexts.size === 0 && !wanted.isNumbered),
+  };
 }
 
-/** A value beyond what a number holds exactly stays beyond: no later step makes it a small one. */
-function applied(value: number, steps: readonly Step[]): number {
-  return steps.reduceRight((sum, step) => (Number.isSafeInteger(sum) ? step.apply(sum) : Number.NaN), value);
+const spotOf = ({ module, address }: Spot): Spot => ({ module, address });
+
+function keyOf(state: State): string {
+  let key = `${state.isGuess ? 'g' : ''}${state.module.index} ${state.address}`;
+  for (const track of state.tracks)
+    key +=
+      track.kind === 'done'
+        ? ` =${keyOfBits(track.bits)}`
+        : ` ${keyOfPlace(track.place)}:${keyOfSteps(track.steps)}`;
+  return key;
 }
 
-function placeKey(place: Place): string {
-  return place.kind === 'global'
-    ? `g${place.address}`
-    : place.kind === 'register'
-      ? `r${place.register}`
-      : `m${place.register}+${place.offset}`;
+/** A loop that changes a value, or many ways that do: what they have in common. */
+function widen(search: Search, state: State): State {
+  let isChanged = false;
+  const tracks = state.tracks.map((track, at): Track => {
+    if (track.kind === 'done' || track.steps.length === 0) return track;
+    const key = `${at} ${state.module.index} ${state.address} ${keyOfPlace(track.place)}`;
+    const variants = search.variants.get(key);
+    if (variants === undefined) {
+      search.variants.set(key, [track.steps]);
+      return track;
+    }
+    const own = keyOfSteps(track.steps);
+    if (variants.some((one) => keyOfSteps(one) === own)) return track;
+    variants.push(track.steps);
+    if (variants.length <= MAX_VARIANTS && track.steps.length <= MAX_STEPS) return track;
+    isChanged = true;
+    let joined: Steps | undefined = track.steps;
+    for (const one of variants) joined = joined === undefined ? undefined : joinSteps(joined, one);
+    if (joined !== undefined) {
+      variants.push(joined);
+      return { ...track, steps: joined };
+    }
+    return done(track.steps, unknownBits, { ...spotOf(state), why: 'a value that changes in a loop' });
+  });
+  return isChanged ? { ...state, tracks } : state;
 }
 
-function afterCall(place: Place): Place | undefined {
-  if (place.kind !== 'memory' || place.register !== RSP) return place;
-  return place.offset < 8 ? undefined : { ...place, offset: place.offset - 8 };
+function done(steps: Steps, bits: Bits, lost: Lost | undefined): Track {
+  const result = applied(bits, steps);
+  return { kind: 'done', bits: result, lost: isExact(result) ? undefined : lost };
 }
 
-function at(code: CodeFile, address: number, place: Place): readonly Source[] {
-  const region = code.regions[regionAt(code, address)]!;
-  return sourcesOf(code.elf.bytes, region.offset! + (address - region.start), address, place, !isGo(code));
-}
-
-/** Go's own code keeps no registers over calls. Its table of functions tells such a file. */
-function isGo(code: CodeFile): boolean {
-  return code.regions.some((one) => one.name.endsWith('.gopclntab'));
-}
-
-/** Memory that nobody can write: in a read-only part of the file, and without a relocation. */
-function constantMemory(code: CodeFile, address: number, bytes: 4 | 8): number | undefined {
-  const region = code.regions[regionAt(code, address)];
-  if (
-    region === undefined ||
-    region.isWritable ||
-    region.offset === undefined ||
-    address + bytes > region.end
-  )
-    return undefined;
-  const index = firstRelocation(code.relocations, address - 7);
-  if (index < code.relocations.count && code.relocations.place[index]! < address + bytes) return undefined;
-  const at = region.offset + (address - region.start);
-  if (bytes === 4) return code.elf.bytes.readUInt32LE(at);
-  const value = Number(code.elf.bytes.readBigInt64LE(at));
-  return Number.isSafeInteger(value) ? value : undefined;
-}
-
-interface Before extends Spot {
-  /** The way into a function by a call: the registers are the caller's just before it. */
-  readonly isCall?: true;
-  readonly isJump?: true;
-  /** Perhaps: a call through a pointer. */
-  readonly isGuess?: true;
-}
-
-/** The instructions that can run just before one, or why not all are known. */
-function* predecessors(reach: Reach, spot: Spot): Generator<Before | string> {
-  const { module, address } = spot;
-  const { code } = module;
-  const index = functionAt(code, address);
-  if (index < 0) {
-    yield 'code outside of any function';
-    return;
-  }
-  const body = bodyOf(module, index);
-  const position = body.positions.get(address);
-  if (position === undefined) {
-    yield 'a jump into an instruction';
-    return;
-  }
-  if (position > 0) {
-    const before = body.addresses[position - 1]!;
-    if (body.fallsThrough[position - 1] === 1 && !endsThere(module, before))
-      yield { module, address: before };
-  } else if (code.functionContinues[index] === 1) {
-    const previous = bodyOf(module, index - 1);
-    const last = previous.addresses.at(-1);
-    if (last !== undefined) yield { module, address: last };
-  }
-  for (const jump of body.jumps.get(address) ?? []) yield { module, address: jump };
-  if (body.tableTargets.has(address)) for (const jump of body.indirectJumps) yield { module, address: jump };
-  if (body.pads.has(address)) yield 'a place where the unwinder goes on';
-  // From other functions: jumps into this one, and calls.
-  const isStart = position === 0;
-  let isNamed = false;
-  for (const named of referencesTo(module, address)) {
-    const site = code.site[named]!;
-    if (!isReached(reach, module, site)) continue;
-    const kind = code.use[named]!;
-    if (functionAt(code, site) === index && kind === use.jump) continue;
-    isNamed = true;
-    if (kind === use.jump) yield { module, address: site, isJump: true };
-    else if (kind === use.call) yield { module, address: site, isCall: true };
-    else yield* callsThroughPointers(reach, module);
-  }
-  if (isStart || isNamed) yield* fromElsewhere(reach, spot);
-}
-
-/** Ways to an address that go through words in memory: offset tables, and pointers in data. */
-function* fromElsewhere(reach: Reach, spot: Spot): Generator<Before | string> {
-  const node = spot.module.base + functionAt(spot.module.code, spot.address);
-  if (reach.from[node] === -1) yield `an entry (${reach.roots.get(node) ?? ''})`;
-  for (const word of wordsTo(reach, spot)) {
-    const { code } = word.module;
-    const region = regionAt(code, word.address);
-    if (region < 0) continue;
-    if (code.regions[region]!.isSlots) {
-      for (const named of referencesTo(word.module, word.address)) {
-        const site = code.site[named]!;
-        if (!isReached(reach, word.module, site)) continue;
-        if (code.use[named] !== use.through) {
-          yield* callsThroughPointers(reach, word.module);
-          continue;
-        }
-        readAt(code, site);
-        if (found.flow === flow.callIndirect) yield { module: word.module, address: site, isCall: true };
-        else yield { module: word.module, address: site, isJump: true };
-      }
-    } else if ((reach.from[word.module.base + code.functionStart.length + region] ?? 0) !== 0) {
-      yield* callsThroughPointers(reach, word.module);
+/** Whether all values are found: then they are kept. A number that is lost ends a way, too. */
+function settled(search: Search, state: State): boolean {
+  const { tracks } = state;
+  if (search.wanted.isNumbered) {
+    const first = tracks[0]!;
+    if (first.kind === 'done' && !isExact(first.bits, NUMBER_BITS)) {
+      if (!state.isGuess) search.lost.push(first.lost ?? { ...spotOf(state), why: 'a number in part' });
+      return true;
     }
   }
-}
-
-/** Whether an instruction is a call that never comes back: the function called has no return and no way out of itself but
- * by calls, which is looked at in its code alone. */
-function endsThere(module: Module, address: number): boolean {
-  const { code } = module;
-  readAt(code, address);
-  if (found.flow !== flow.call) return false;
-  const target = address + found.length + found.target;
-  const index = functionAt(code, target);
-  if (index < 0 || code.functionStart[index] !== target) return false;
-  return bodyOf(module, index).neverReturns;
-}
-
-const pointerCalls = new WeakMap<Module, readonly number[]>();
-
-/** Every reached call through a pointer in a file, or why there is none. */
-function* callsThroughPointers(reach: Reach, module: Module): Generator<Before | string> {
-  let sites = pointerCalls.get(module);
-  if (sites === undefined) {
-    const list: number[] = [];
-    const { code } = module;
-    for (let index = 0; index < code.functionStart.length; index++) {
-      const end = code.functionEnd[index]!;
-      const region = code.regions[regionAt(code, code.functionStart[index]!)]!;
-      const shift = region.offset! - region.start;
-      for (let address = code.functionStart[index]!; address < end; address += found.length) {
-        readInstruction(code.elf.bytes, address + shift, end + shift);
-        if (found.flow === flow.callIndirect && found.reference !== reference.memory) list.push(address);
-      }
-    }
-    sites = list;
-    pointerCalls.set(module, sites);
+  const values: Bits[] = [];
+  for (const track of tracks) {
+    if (track.kind === 'open') return false;
+    values.push(track.bits);
   }
-  let isCalled = false;
-  for (const address of sites) {
-    if (!isReached(reach, module, address)) continue;
-    isCalled = true;
-    yield { module, address, isCall: true, isGuess: true };
-  }
-  if (!isCalled) yield 'a function whose address is taken';
-}
-
-/** A variable that only plain stores of its own file can set: its initial value, and what is stored. True if that is so. */
-function followVariable(
-  reach: Reach,
-  state: State,
-  address: number,
-  queue: State[],
-  constants: Set<number>,
-): boolean {
-  const { module } = state;
-  const { code } = module;
-  const region = code.regions[regionAt(code, address)];
-  // Only where the language keeps variables apart: in C a structure's field can be set through the structure's address.
-  if (region === undefined || region.isCode || !region.isWritable || !isGo(code)) return false;
-  const stores: number[] = [];
-  for (const index of referencesTo(module, address)) {
-    const site = code.site[index]!;
-    if (!isReached(reach, module, site)) continue;
-    if (code.use[index] !== use.memory) return false;
-    const at = code.regions[regionAt(code, site)]!;
-    const register = storedRegister(code.elf.bytes, at.offset! + (site - at.start), site);
-    if (register === 'other') return false;
-    if (register !== 'none') stores.push(site * 16 + register);
-  }
-  const initial =
-    region.offset === undefined
-      ? 0n
-      : code.elf.bytes.readBigInt64LE(region.offset + (address - region.start));
-  const value = Number(initial);
-  if (!Number.isSafeInteger(value)) return false;
-  constants.add(applied(value, state.steps));
-  for (const store of stores) {
-    queue.push({
-      ...state,
-      address: Math.floor(store / 16),
-      place: { kind: 'register', register: store % 16 },
-    });
-  }
+  if (search.wanted.isNumbered) values[0] = low(values[0]!, NUMBER_BITS);
+  const key = values.map(keyOfBits).join(' ');
+  const lost = tracks.map((track) => (track.kind === 'done' ? track.lost : undefined));
+  if (!search.contexts.has(key)) search.contexts.set(key, { values, lost, spot: spotOf(state) });
   return true;
 }
 
-function readAt(code: CodeFile, address: number): void {
-  const region = code.regions[regionAt(code, address)]!;
-  const at = region.offset! + (address - region.start);
-  readInstruction(code.elf.bytes, at, Math.min(at + 15, code.elf.bytes.length));
+/** All that was open is not known. */
+function lose(search: Search, state: State, why: string, at: Spot = spotOf(state)): void {
+  const tracks = state.tracks.map((track) =>
+    track.kind === 'done' ? track : done(track.steps, unknownBits, { ...at, why }),
+  );
+  settled(search, { ...state, tracks });
 }
 
-interface Body {
-  readonly addresses: readonly number[];
-  readonly positions: ReadonlyMap<number, number>;
-  readonly fallsThrough: Uint8Array;
-  readonly jumps: ReadonlyMap<number, readonly number[]>;
-  readonly indirectJumps: readonly number[];
-  readonly tableTargets: ReadonlySet<number>;
-  readonly pads: ReadonlySet<number>;
-  readonly neverReturns: boolean;
+function goBack(search: Search, state: State): void {
+  const { module, address } = state;
+  const index = functionAt(module.code, address);
+  if (index < 0) {
+    lose(search, state, 'code outside of any function');
+    return;
+  }
+  for (const way of waysTo(search.reach, state, index)) follow(search, state, index, way);
 }
 
-const bodies = new WeakMap<Module, Map<number, Body>>();
+function follow(search: Search, state: State, index: number, way: Way): void {
+  switch (way.kind) {
+    case 'step':
+      step(search, state, index, way.address);
+      return;
+    case 'jump':
+    case 'call':
+      cross(search, state, index, way.spot, way.kind === 'call');
+      return;
+    case 'run-on':
+      runOn(search, state, way.spot);
+      return;
+    case 'pointer':
+      throughPointer(search, state, index, way.module);
+      return;
+    case 'lookup':
+      // That a name is known says little: a number is not taken to come from there, an argument can.
+      if (!search.wanted.isNumbered || state.tracks[0]!.kind === 'done')
+        lose(search, state, 'a function that is looked up by name');
+      else search.isOpen = true;
+      return;
+    case 'lost':
+      lose(search, state, way.why);
+  }
+}
 
-function bodyOf(module: Module, index: number): Body {
-  let known = bodies.get(module);
+/** Back over an instruction of the same function. */
+function step(search: Search, state: State, index: number, address: number): void {
+  const { module } = state;
+  const position = bodyOf(module, index).positions.get(address)!;
+  const where = { world: search.reach.world, module, index, position, address };
+  const choices = state.tracks.map((track) =>
+    track.kind === 'done'
+      ? [track]
+      : sourcesOf(where, track.place).flatMap((source) =>
+          tracksOf(search, { module, address }, track, source),
+        ),
+  );
+  for (const tracks of combinations(choices)) search.queue.push({ ...state, address, tracks });
+}
+
+function* combinations(choices: readonly (readonly Track[])[]): Generator<readonly Track[]> {
+  if (choices.every((one) => one.length === 1)) {
+    yield choices.map((one) => one[0]!);
+    return;
+  }
+  const at = new Array<number>(choices.length).fill(0);
+  for (;;) {
+    yield choices.map((one, index) => one[at[index]!]!);
+    let index = 0;
+    while (index < at.length && ++at[index]! === choices[index]!.length) at[index++] = 0;
+    if (index === at.length) return;
+  }
+}
+
+/** What a track becomes where its value comes from a source. */
+function tracksOf(
+  search: Search,
+  spot: Spot,
+  track: Track & { kind: 'open' },
+  source: Source,
+): readonly Track[] {
+  if (source.kind === 'unknown') return [done(track.steps, unknownBits, { ...spot, why: source.why })];
+  const steps = source.steps.reduceRight<Steps>((all, one: Step) => withStep(all, one), track.steps);
+  switch (source.kind) {
+    case 'place':
+      if (source.place.kind === 'register' && source.place.register === 4)
+        return [done(steps, unknownBits, { ...spot, why: 'an address on the stack' })];
+      return [{ kind: 'open', place: source.place, steps }];
+    case 'constant':
+      return [done(steps, exactly(source.value), undefined)];
+    case 'load': {
+      const value = constantMemory(spot.module.code, source.address, source.size);
+      if (value !== undefined) return [done(steps, exactly(value), undefined)];
+      const kept = keptVariable(search, spot, source.address);
+      if (kept !== undefined) return kept.map((bits) => done(steps, bits, { ...spot, why: 'a variable' }));
+      return [done(steps, sized(source.size), { ...spot, why: 'a variable' })];
+    }
+    case 'two': {
+      const first = valuesOf(search.reach, spot, source.first);
+      const second = valuesOf(search.reach, spot, source.second);
+      return first.values.flatMap((a) =>
+        second.values.map((b) =>
+          done(steps, combine(source.operator, a, b, source.width), first.lost ?? second.lost),
+        ),
+      );
+    }
+  }
+}
+
+/** Bytes that are not known, and nothing above them. */
+const sized = (size: number): Bits => low(unknownBits, Math.min(64, size * 8));
+
+interface Operands {
+  readonly values: readonly Bits[];
+  readonly lost: Lost | undefined;
+}
+
+const operands = new WeakMap<Reach, Map<string, Operands>>();
+
+/** The values of one operand by itself, asked for where two are put together. */
+function valuesOf(reach: Reach, spot: Spot, place: Place | Load): Operands {
+  if (place.kind === 'load') {
+    const value = constantMemory(spot.module.code, place.address, place.size);
+    return value === undefined
+      ? { values: [sized(place.size)], lost: { ...spot, why: 'a variable' } }
+      : { values: [exactly(value)], lost: undefined };
+  }
+  let known = operands.get(reach);
   if (known === undefined) {
     known = new Map();
-    bodies.set(module, known);
+    operands.set(reach, known);
   }
-  const old = known.get(index);
+  const key = `${reach.queue.length} ${spot.module.index} ${spot.address} ${keyOfPlace(place)}`;
+  const old = known.get(key);
   if (old !== undefined) return old;
-  const body = readBody(module, index);
-  known.set(index, body);
-  return body;
+  const nothing = { values: [unknownBits], lost: { ...spot, why: 'a value that changes in a loop' } };
+  // Whoever comes back here while it is being asked learns nothing.
+  known.set(key, nothing);
+  const found = ask(reach, spot, [place], { registers: [], isNumbered: false, budget: OPERAND_BUDGET });
+  let result: Operands = nothing;
+  if (!found.isGivenUp) {
+    const values = found.contexts.map((one) => one.values[0]!);
+    const lost = found.contexts.map((one) => one.lost[0]).find((one) => one !== undefined);
+    result = { values: values.length > MAX_OPERANDS ? [values.reduce(join)] : values, lost };
+  }
+  known.set(key, result);
+  return result;
 }
 
-function readBody(module: Module, index: number): Body {
-  const { code } = module;
-  const start = code.functionStart[index]!;
-  const end = code.functionEnd[index]!;
-  const region = code.regions[regionAt(code, start)]!;
-  const { bytes } = code.elf;
-  const shift = region.offset! - region.start;
-  const addresses: number[] = [];
-  const positions = new Map<number, number>();
-  const falls: number[] = [];
-  let leaves = code.functionContinues[index + 1] === 1 || code.functionIsKnown[index] === 0;
-  const jumps = new Map<number, number[]>();
-  const indirectJumps: number[] = [];
-  for (let address = start; address < end; ) {
-    readInstruction(bytes, address + shift, end + shift);
-    positions.set(address, addresses.length);
-    addresses.push(address);
-    const where = found.flow;
-    const next = address + found.length;
-    falls.push(
-      where === flow.jump ||
-        where === flow.jumpIndirect ||
-        where === flow.return ||
-        where === flow.stop ||
-        where === flow.invalid
-        ? 0
-        : 1,
-    );
-    if (where === flow.jump || where === flow.branch) {
-      const target = next + found.target;
-      if (target < start || target >= end) leaves = true;
-      const list = jumps.get(target);
-      if (list === undefined) jumps.set(target, [address]);
-      else list.push(address);
-    }
-    if (where === flow.return || where === flow.jumpIndirect || where === flow.invalid) leaves = true;
-    if (where === flow.jumpIndirect) indirectJumps.push(address);
-    address = next;
+/** Back to where control comes from another function. */
+function cross(search: Search, state: State, index: number, spot: Spot, isCall: boolean): void {
+  const { world } = search.reach;
+  const from = functionAt(spot.module.code, spot.address);
+  if (from < 0) {
+    lose(search, state, 'code outside of any function', spot);
+    return;
   }
-  const tableTargets = new Set<number>();
-  if (indirectJumps.length > 0) {
-    for (let at = firstSite(code.site, start); at < code.site.length && code.site[at]! < end; at++) {
-      const target = code.target[at]!;
-      const kind = code.use[at]!;
-      if (kind === use.address) for (const entry of tableEntries(module, target)) tableTargets.add(entry);
-      if (kind === use.address || kind === use.constant || kind === use.through)
-        for (const entry of wordTable(code, target)) tableTargets.add(entry);
-      // The label of a computed goto.
-      if (kind === use.address || kind === use.constant) tableTargets.add(target);
-    }
+  const position = bodyOf(spot.module, from).positions.get(spot.address);
+  if (position === undefined) {
+    lose(search, state, 'a jump into an instruction', spot);
+    return;
   }
-  return {
-    addresses,
-    positions,
-    fallsThrough: Uint8Array.from(falls),
-    jumps,
-    indirectJumps,
-    tableTargets,
-    pads: new Set(padsOf(code, index)),
-    neverReturns: !leaves,
-  };
+  const where = { world, module: spot.module, index: from, position, address: spot.address };
+  const tracks = state.tracks.map((track): Track => {
+    if (track.kind === 'done' || track.place.kind !== 'slot') return track;
+    const here = bodyOf(state.module, index).positions.get(state.address)!;
+    const depth = frameOf(world, state.module, index).stack[here]!;
+    const there = frameOf(world, spot.module, from).stack[position]!;
+    const place = carried(where, track.place, depth, isCall ? there - 8 : there, isCall);
+    return typeof place === 'string'
+      ? done(track.steps, unknownBits, { ...spotOf(state), why: place })
+      : { ...track, place };
+  });
+  search.queue.push({ ...spot, tracks, isGuess: state.isGuess });
 }
 
-/** A table of whole addresses: in files at fixed addresses as they stand, in others by relocations. */
-function wordTable(code: CodeFile, table: number): readonly number[] {
-  const region = code.regions[regionAt(code, table)];
-  if (region === undefined || region.isCode || region.offset === undefined) return [];
-  const entries: number[] = [];
-  for (let at = table; at + 8 <= region.end && entries.length < 4096; at += 8) {
-    let address = Number(code.elf.bytes.readBigUInt64LE(region.offset + (at - region.start)));
-    if (!code.isFixed) {
-      const index = firstRelocation(code.relocations, at);
-      if (index >= code.relocations.count || code.relocations.place[index] !== at) break;
-      if (code.relocations.type[index] !== relocationTypes.relative) break;
-      address = code.relocations.addend[index]!;
-    }
-    if (code.regions[regionAt(code, address)]?.isCode !== true) break;
-    entries.push(address);
-  }
-  return entries;
+/** Back into the function before, which has no jump at its end. */
+function runOn(search: Search, state: State, spot: Spot): void {
+  const tracks = state.tracks.map(
+    (track): Track =>
+      track.kind === 'done' || track.place.kind === 'register'
+        ? track
+        : done(track.steps, unknownBits, { ...spotOf(state), why: 'memory, from the function before' }),
+  );
+  step(search, { ...state, tracks }, functionAt(spot.module.code, spot.address), spot.address);
 }
 
-const orders = new WeakMap<Module, { order: Uint32Array; target: Float64Array }>();
-
-/** Indices of the references that name an address. */
-function referencesTo(module: Module, address: number): readonly number[] {
-  let known = orders.get(module);
-  if (known === undefined) {
-    const { target } = module.code;
-    const order = Uint32Array.from(target, (_, index) => index).sort((a, b) => target[a]! - target[b]!);
-    known = { order, target: Float64Array.from(order, (index) => target[index]!) };
-    orders.set(module, known);
+/** Only a number is looked for at calls through pointers, as a guess that is said to be one; an argument can be any. */
+function throughPointer(search: Search, state: State, index: number, module: Module): void {
+  const first = state.tracks[0]!;
+  const why = 'a function whose address is taken';
+  if (!search.wanted.isNumbered || first.kind === 'done') {
+    lose(search, state, why);
+    return;
   }
-  const list: number[] = [];
-  for (let at = lastNotAbove(known.target, address); at >= 0 && known.target[at] === address; at--)
-    list.push(known.order[at]!);
-  return list;
+  const others = state.tracks.map((track) =>
+    track.kind === 'done' || track === first
+      ? track
+      : done(track.steps, unknownBits, { ...spotOf(state), why }),
+  );
+  const sites = callsThroughPointers(search.reach, module);
+  if (sites.length === 0) {
+    lose(search, { ...state, tracks: others }, why);
+    return;
+  }
+  search.isThroughPointer = true;
+  search.isOpen = true;
+  for (const address of sites)
+    cross(search, { ...state, tracks: others, isGuess: true }, index, { module, address }, true);
 }
 
-const words = new WeakMap<Reach, { modules: number; found: Map<number, Spot[]> }>();
+/** Memory that nobody can write: in a read-only part of the file, and without a relocation. */
+function constantMemory(code: CodeFile, address: number, size: number): bigint | undefined {
+  const region = code.regions[regionAt(code, address)];
+  if (
+    size > 8 ||
+    region === undefined ||
+    region.isWritable ||
+    region.offset === undefined ||
+    address + size > region.end
+  )
+    return undefined;
+  const index = firstRelocation(code.relocations, address - 7);
+  if (index < code.relocations.count && code.relocations.place[index]! < address + size) return undefined;
+  const at = region.offset + (address - region.start);
+  let value = 0n;
+  for (let byte = size - 1; byte >= 0; byte--) value = (value << 8n) | BigInt(code.elf.bytes[at + byte]!);
+  return value;
+}
 
-/** Words that the loader fills with an address of code. */
-function wordsTo(reach: Reach, spot: Spot): readonly Spot[] {
-  const { modules } = reach.world;
-  let known = words.get(reach);
-  if (known === undefined || known.modules !== modules.length) {
-    known = { modules: modules.length, found: new Map() };
-    for (const module of modules) {
-      for (let index = 0; index < module.code.relocations.count; index++) {
-        for (const target of relocationTargets(reach.world, module, index)) {
-          const region = target.module.code.regions[regionAt(target.module.code, target.address)];
-          if (region?.isCode !== true) continue;
-          const key = target.module.index * 2 ** 40 + target.address;
-          const place = { module, address: module.code.relocations.place[index]! };
-          const list = known.found.get(key);
-          if (list === undefined) known.found.set(key, [place]);
-          else list.push(place);
-        }
-      }
-    }
-    words.set(reach, known);
+/** A variable that only plain stores of its own file can set: its initial value, and what is stored. Only where the language
+ * keeps variables apart: in C a structure's field can be set through the structure's address. */
+function keptVariable(search: Search, spot: Spot, address: number): readonly Bits[] | undefined {
+  const { code } = spot.module;
+  const region = code.regions[regionAt(code, address)];
+  if (region === undefined || region.isCode || !region.isWritable || !isGo(code)) return undefined;
+  const initial =
+    region.offset === undefined
+      ? 0n
+      : code.elf.bytes.readBigUInt64LE(region.offset + (address - region.start));
+  const values: Bits[] = [exactly(initial)];
+  for (const named of referencesTo(spot.module, address)) {
+    const site = code.site[named]!;
+    if (!isReached(search.reach, spot.module, site)) continue;
+    if (code.use[named] !== use.memory) return undefined;
+    const { store, stored } = operationAt(code, site);
+    if (store === undefined) continue;
+    const [origin] = stored;
+    if (typeof store === 'string' || store.size !== 8 || stored.length !== 1) return undefined;
+    if (origin?.kind === 'constant') values.push(exactly(origin.value));
+    else if (origin?.kind === 'place' && origin.place.kind === 'register') {
+      const found = valuesOf(search.reach, { module: spot.module, address: site }, origin.place);
+      values.push(...found.values);
+    } else return undefined;
   }
-  return known.found.get(spot.module.index * 2 ** 40 + spot.address) ?? [];
+  return values;
 }

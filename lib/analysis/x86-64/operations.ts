@@ -1,438 +1,379 @@
-// What an instruction does to registers and to the stack, as far as constants are concerned: the question is always asked
-// backwards, "where did the value come from that stands here afterwards?". Built on iced-x86, whose knowledge of which
-// registers an instruction writes makes everything that is not named here a loss of the value, never a wrong one.
+// What an instruction does to registers and memory, as far as constants are concerned: for what it writes, where the value
+// comes from. Built on iced-x86, whose knowledge of which registers an instruction writes makes everything that is not named
+// here a loss of the value, never a wrong one. The answer is a plain object, so that an instruction is decoded once.
 
 import {
   Decoder,
   DecoderOptions,
   Instruction,
   InstructionInfoFactory,
+  MemorySizeExt,
   Mnemonic,
   OpAccess,
   OpKind,
   Register,
   RegisterExt,
 } from 'iced-x86';
+import { bitwise, cut, type Operator, type Step, stepOf } from '../bits.ts';
 
-/** A place where a value stands: a general register (its number, RAX 0 … R15 15), or memory at a register plus an offset. */
-export type Place =
-  | { readonly kind: 'register'; readonly register: number }
-  | { readonly kind: 'memory'; readonly register: number; readonly offset: number }
-  /** Memory at an address of the file. */
-  | { readonly kind: 'global'; readonly address: number };
+/** Memory that an instruction names: at a register plus an offset, or at an address of the file. */
+export type Memory =
+  | { readonly kind: 'memory'; readonly register: number; readonly offset: number; readonly size: number }
+  | { readonly kind: 'global'; readonly address: number; readonly size: number };
 
-/** A step that a value took: applied to what stood in the place before. */
-export interface Step {
-  readonly name: string;
-  readonly apply: (value: number) => number;
-}
+/** A general register (its number, RAX 0 … R15 15), whole; or memory, its bytes without a sign. */
+export type Operand = { readonly kind: 'register'; readonly register: number } | Memory;
 
-export type Source =
-  /** As before the instruction. */
-  | { readonly kind: 'place'; readonly place: Place; readonly step?: Step }
-  | { readonly kind: 'constant'; readonly value: number }
-  /** Memory of the file: its content, if it can never change. */
-  | { readonly kind: 'load'; readonly address: number; readonly bytes: 4 | 8 }
+/** Where a value comes from: what stood in places before the instruction, with the steps that were applied, first to last. */
+export type Origin =
+  | { readonly kind: 'place'; readonly place: Operand; readonly steps: readonly Step[] }
+  | { readonly kind: 'constant'; readonly value: bigint }
   /** The address of something in the file. */
   | { readonly kind: 'address'; readonly address: number }
+  /** Of two places, on `width` bits. */
+  | {
+      readonly kind: 'two';
+      readonly operator: Operator;
+      readonly first: Operand;
+      readonly second: Operand;
+      readonly width: number;
+    }
   | { readonly kind: 'unknown'; readonly why: string };
+
+export interface Operation {
+  readonly kind: 'plain' | 'call' | 'syscall' | 'push' | 'pop' | 'leave';
+  /** General registers that it writes, a bit each. */
+  readonly writes: number;
+  /** The register whose new value `result` tells of; -1: none. */
+  readonly register: number;
+  readonly result: readonly Origin[];
+  /** Memory that it writes, beside what a push or call puts on the stack. 'stack': somewhere at the stack or frame pointer,
+   * 'elsewhere': not known where. */
+  readonly store: Memory | 'stack' | 'elsewhere' | undefined;
+  /** What a store or a push writes. */
+  readonly stored: readonly Origin[];
+  /** Registers whose value it uses otherwise than to address memory, a bit each: an address of the stack may get away. */
+  readonly uses: number;
+  /** What it adds to the stack pointer, or what the stack pointer becomes ('aligned': some bytes less); undefined: not
+   * known. A call adds nothing once it is back. */
+  readonly stack: number | 'aligned' | { readonly register: number; readonly offset: number } | undefined;
+}
+
+/** More than any plain number has. */
+const UNSIZED = 4096;
 
 export const RSP = 4;
 export const RBP = 5;
-const preserved = new Set([3, 4, 5, 12, 13, 14, 15]);
-/** Conditional moves, by iced's number of the operation. */
-const conditionalMoves = new Set(
-  Object.entries(Mnemonic as unknown as Record<string, number>)
-    .filter(([name]) => /^Cmov/.test(name))
-    .map(([, value]) => value),
-);
 
-const conditionalSets = new Set(
-  Object.entries(Mnemonic as unknown as Record<string, number>)
-    .filter(([name]) => /^Set(ae?|be?|ge?|le?|n?[eops])$/.test(name))
-    .map(([, value]) => value),
-);
+/** Operations by iced's number whose name fits. */
+const named = (pattern: RegExp): ReadonlySet<number> =>
+  new Set(
+    Object.entries(Mnemonic as unknown as Record<string, number>)
+      .filter(([name]) => pattern.test(name))
+      .map(([, value]) => value),
+  );
+const conditionalMoves = named(/^Cmov/);
+const conditionalSets = named(/^Set(ae?|be?|ge?|le?|n?[eops])$/);
+const bitStores = named(/^Bt[src]$/);
+const comparisons = named(/^(Cmp|Test|Bt)$/);
+const operators = new Map<number, Operator>([
+  [Mnemonic.Or, 'or'],
+  [Mnemonic.And, 'and'],
+  [Mnemonic.Xor, 'xor'],
+  [Mnemonic.Add, 'add'],
+  [Mnemonic.Sub, 'sub'],
+]);
+const shifts = new Map<number, 'left' | 'right' | 'arithmetic'>([
+  [Mnemonic.Shl, 'left'],
+  [Mnemonic.Shr, 'right'],
+  [Mnemonic.Sar, 'arithmetic'],
+]);
 
 const instruction = new Instruction();
 let factory: InstructionInfoFactory | undefined;
 
-function decode(bytes: Uint8Array, at: number, address: number): void {
+const lost = (why: string): readonly Origin[] => [{ kind: 'unknown', why }];
+const from = (place: Operand, ...steps: readonly Step[]): Origin => ({ kind: 'place', place, steps });
+const constant = (value: bigint): readonly Origin[] => [{ kind: 'constant', value }];
+
+/** The instruction at `at` in the bytes, whose linked address is `address`. */
+export function readOperation(bytes: Uint8Array, at: number, address: number): Operation {
   const decoder = new Decoder(64, bytes.subarray(at, at + 15), DecoderOptions.None);
   decoder.ip = BigInt(address);
   decoder.decodeOut(instruction);
   decoder.free();
+  const { mnemonic } = instruction;
+  const accesses = accessed();
+  const kind = kindOf(mnemonic);
+  const destination = instruction.op0Kind === OpKind.Register ? general(instruction.op0Register) : -1;
+  const register = destination >= 0 && (accesses.writes & (1 << destination)) !== 0 ? destination : -1;
+  const size = register < 0 ? 0 : RegisterExt.size(instruction.op0Register);
+  const isStore = accesses.stores && kind === 'plain';
+  // With a register these reach any number of bits away.
+  const isFar = bitStores.has(mnemonic) && instruction.op1Kind === OpKind.Register;
+  const target = instruction.op0Kind === OpKind.Memory && !isFar ? memory() : undefined;
+  return {
+    kind,
+    writes: accesses.writes,
+    register,
+    result: register < 0 ? [] : resultOf(mnemonic, register, size),
+    store: isStore ? (target ?? (isOnStack() ? 'stack' : 'elsewhere')) : undefined,
+    stored: kind === 'push' ? pushed() : isStore && target !== undefined ? storedIn(mnemonic, target) : [],
+    uses: accesses.uses,
+    stack: (accesses.writes & (1 << RSP)) === 0 ? 0 : stackChange(kind, mnemonic),
+  };
 }
 
-const same = (place: Place): readonly Source[] => [{ kind: 'place', place }];
-const lost = (why: string): readonly Source[] => [{ kind: 'unknown', why }];
-const low32: Step = { name: 'low32', apply: (value) => value >>> 0 };
+function isOnStack(): boolean {
+  return [instruction.memoryBase, instruction.memoryIndex].some(
+    (one) => one === Register.RSP || one === Register.RBP,
+  );
+}
+
+function stackChange(kind: Operation['kind'], mnemonic: Mnemonic): Operation['stack'] {
+  if (kind === 'call') return 0;
+  if (kind === 'push') return instruction.stackPointerIncrement;
+  if (kind === 'leave') return { register: RBP, offset: 8 };
+  if (instruction.op0Kind !== OpKind.Register || instruction.op0Register !== Register.RSP)
+    return kind === 'pop' ? instruction.stackPointerIncrement : undefined;
+  if (mnemonic === Mnemonic.Sub && isImmediate(instruction.op1Kind)) return -Number(immediate(1));
+  if (mnemonic === Mnemonic.Add && isImmediate(instruction.op1Kind)) return Number(immediate(1));
+  if (mnemonic === Mnemonic.And && isImmediate(instruction.op1Kind)) return 'aligned';
+  const place = mnemonic === Mnemonic.Lea ? memory() : undefined;
+  if (place?.kind === 'memory') return { register: place.register, offset: place.offset };
+  const register =
+    mnemonic === Mnemonic.Mov && instruction.op1Kind === OpKind.Register
+      ? general(instruction.op1Register)
+      : -1;
+  return register < 0 ? undefined : { register, offset: 0 };
+}
+
+function kindOf(mnemonic: Mnemonic): Operation['kind'] {
+  if (mnemonic === Mnemonic.Call) return 'call';
+  if (mnemonic === Mnemonic.Syscall) return 'syscall';
+  if (mnemonic === Mnemonic.Push) return 'push';
+  if (mnemonic === Mnemonic.Pop && instruction.op0Kind === OpKind.Register) return 'pop';
+  return mnemonic === Mnemonic.Leave ? 'leave' : 'plain';
+}
+
+const isRead = (access: OpAccess) =>
+  access === OpAccess.Read ||
+  access === OpAccess.CondRead ||
+  access === OpAccess.None ||
+  access === OpAccess.NoMemAccess;
+
+/** Registers that are written; whether memory is; registers that stand as operands and are read, or that `lea` computes with. */
+function accessed(): { writes: number; stores: boolean; uses: number } {
+  factory ??= new InstructionInfoFactory();
+  const info = factory.info(instruction);
+  let writes = 0;
+  for (const one of info.usedRegisters() as { register: Register; access: OpAccess }[]) {
+    const register = general(one.register);
+    if (register >= 0 && !isRead(one.access)) writes |= 1 << register;
+  }
+  const stores = info.usedMemory().some((one: { access: OpAccess }) => !isRead(one.access));
+  let uses = 0;
+  const use = (one: Register) => {
+    const register = general(one);
+    if (register >= 0) uses |= 1 << register;
+  };
+  const { mnemonic } = instruction;
+  for (let operand = 0; operand < instruction.opCount; operand++) {
+    const access = info.opAccess(operand);
+    if (instruction.opKind(operand) !== OpKind.Register || access === OpAccess.Write) continue;
+    if (!comparisons.has(mnemonic)) use(instruction.opRegister(operand));
+  }
+  if (mnemonic === Mnemonic.Lea) {
+    use(instruction.memoryBase);
+    use(instruction.memoryIndex);
+  }
+  info.free();
+  return { writes, stores, uses };
+}
 
 function general(register: Register): number {
   const full = RegisterExt.fullRegister(register);
   return full >= Register.RAX && full <= Register.R15 ? full - Register.RAX : -1;
 }
 
-function memoryPlace(): Place | undefined {
+/** The memory operand, if its address is a register and an offset, or an address of the file. */
+function memory(): Memory | undefined {
   if (
     instruction.memoryIndex !== Register.None ||
     (instruction.memorySegment !== Register.DS && instruction.memorySegment !== Register.SS)
   )
     return undefined;
-  const { memoryBase } = instruction;
+  const { memoryBase, mnemonic } = instruction;
+  const size = mnemonic === Mnemonic.Lea ? 0 : sizeOf();
   const offset = Number(BigInt.asIntN(64, instruction.memoryDisplacement));
-  if (memoryBase === Register.RIP) return { kind: 'global', address: offset };
-  if (memoryBase === Register.None) return { kind: 'global', address: offset };
+  if (memoryBase === Register.RIP || memoryBase === Register.None)
+    return { kind: 'global', address: offset, size };
   const register = general(memoryBase);
-  return register < 0 ? undefined : { kind: 'memory', register, offset };
+  if (register < 0 || RegisterExt.size(memoryBase) !== 8) return undefined;
+  return { kind: 'memory', register, offset, size };
+}
+
+/** Bytes of the memory operand; UNSIZED where the instruction alone does not say. */
+function sizeOf(): number {
+  const size = MemorySizeExt.size(instruction.memorySize);
+  return size === 0 ? UNSIZED : size;
 }
 
 const isImmediate = (kind: OpKind) => kind >= OpKind.Immediate8 && kind <= OpKind.Immediate32to64;
-const immediate = (operand: number) => Number(BigInt.asIntN(64, instruction.immediate(operand)));
+const immediate = (operand: number) => BigInt.asIntN(64, instruction.immediate(operand));
 
-/** Where the value comes from that stands in `place` after the instruction at `at` (its linked address is `address`).
- * `keepsRegisters`: calls keep the registers that the ABI says; Go's do not. */
-export function sourcesOf(
-  bytes: Uint8Array,
-  at: number,
-  address: number,
-  place: Place,
-  keepsRegisters: boolean,
-): readonly Source[] {
-  decode(bytes, at, address);
-  const { mnemonic } = instruction;
-  if (mnemonic === Mnemonic.Call) {
-    if (place.kind === 'register')
-      return keepsRegisters && preserved.has(place.register) ? same(place) : lost('what a function returned');
-    if (place.kind === 'memory' && (preserved.has(place.register) || place.register === RSP))
-      return same(place);
-    return place.kind === 'global' ? same(place) : lost('memory after a call');
-  }
-  if (mnemonic === Mnemonic.Syscall) {
-    const gone = place.kind === 'register' ? place.register : place.kind === 'memory' ? place.register : -1;
-    return gone === 0 || gone === 1 || gone === 11 ? lost('what a system call returned') : same(place);
-  }
-  if (place.kind === 'register') return registerSources(place);
-  return memorySources(place);
-}
-
-function registerSources(place: Place & { kind: 'register' }): readonly Source[] {
-  const { register } = place;
-  if (!writes(register)) return same(place);
-  const { mnemonic, op0Kind } = instruction;
+/** The sources of a register of `size` bytes that the instruction writes. */
+function resultOf(mnemonic: Mnemonic, register: number, size: number): readonly Origin[] {
+  const self: Operand = { kind: 'register', register };
   if (register === RSP) return lost('the stack pointer');
   if (mnemonic === Mnemonic.Pop)
-    return [{ kind: 'place', place: { kind: 'memory', register: RSP, offset: 0 } }];
-  if (op0Kind !== OpKind.Register || general(instruction.op0Register) !== register)
-    return lost('an instruction that is not followed');
-  const size = RegisterExt.size(instruction.op0Register);
-  if (size === 1 && conditionalSets.has(mnemonic) && instruction.op0Register < Register.AH)
-    return [setBit(place, 0), setBit(place, 1)];
-  if (size < 4) return lost('a part of a register');
+    return size === 8
+      ? [from({ kind: 'memory', register: RSP, offset: 0, size: 8 })]
+      : lost('a part of a register');
+  if (conditionalSets.has(mnemonic) && instruction.op0Register < Register.AH)
+    return [from(self, bitwise(~0xffn, 0n)), from(self, bitwise(~0xffn, 1n))];
+  if (size < 4) return partOf(mnemonic, self, size);
+  const width = size * 8;
   const kind = instruction.opCount > 1 ? instruction.op1Kind : OpKind.Register;
-  const cut = size === 4 ? { step: low32 } : {};
+  const isSame = kind === OpKind.Register && instruction.op1Register === instruction.op0Register;
   switch (mnemonic) {
     case Mnemonic.Mov:
-      if (isImmediate(kind))
-        return [{ kind: 'constant', value: size === 4 ? immediate(1) >>> 0 : immediate(1) }];
-      if (kind === OpKind.Register) {
-        const from = general(instruction.op1Register);
-        return from < 0
-          ? lost('a special register')
-          : [{ kind: 'place', place: { kind: 'register', register: from }, ...cut }];
-      }
-      return load(size as 4 | 8, cut);
-    case Mnemonic.Movsxd:
+      if (isImmediate(kind)) return constant(BigInt.asUintN(width, immediate(1)));
+      return second(cut(width));
     case Mnemonic.Movzx:
-    case Mnemonic.Movsx: {
-      if (kind === OpKind.Register) {
-        const from = general(instruction.op1Register);
-        const bits = RegisterExt.size(instruction.op1Register) * 8;
-        const high = instruction.op1Register >= Register.AH && instruction.op1Register <= Register.BH;
-        if (from < 0 || high) return lost('a part of a register');
-        const signed = mnemonic !== Mnemonic.Movzx;
-        const mask = 2 ** bits;
-        const apply = (value: number) => {
-          const low = ((value % mask) + mask) % mask;
-          const extended = signed && low >= mask / 2 ? low - mask : low;
-          return size === 4 ? extended >>> 0 : extended;
-        };
-        return [
-          {
-            kind: 'place',
-            place: { kind: 'register', register: from },
-            step: { name: `extend${bits}${signed}${size}`, apply },
-          },
-        ];
-      }
-      return mnemonic === Mnemonic.Movsxd
-        ? load(4, { step: { name: 'signed32', apply: (value) => value | 0 } })
-        : lost('a byte or half word of memory');
-    }
+      return second(cut(secondSize() * 8));
+    case Mnemonic.Movsx:
+    case Mnemonic.Movsxd:
+      return second({ kind: 'signed', from: secondSize() * 8, width });
     case Mnemonic.Xor:
     case Mnemonic.Sub:
-      if (kind === OpKind.Register && instruction.op1Register === instruction.op0Register)
-        return [{ kind: 'constant', value: 0 }];
+      if (isSame) return constant(0n);
       break;
     case Mnemonic.Sbb:
-      if (kind === OpKind.Register && instruction.op1Register === instruction.op0Register) {
-        return [
-          { kind: 'constant', value: 0 },
-          { kind: 'constant', value: size === 4 ? 0xffffffff : -1 },
-        ];
-      }
-      return lost('arithmetic');
-    case Mnemonic.Lea: {
-      const from = memoryPlace();
-      if (from === undefined) return scaled(size);
-      if (from.kind === 'global') return [{ kind: 'address', address: from.address }];
-      if (from.kind !== 'memory' || from.register === RSP) return lost('an address on the stack');
-      const { offset } = from;
-      return [plus(from.register, offset, size)];
+      return isSame
+        ? [...constant(0n), ...constant(BigInt.asUintN(width, -1n))]
+        : lost('arithmetic with a carry');
+    case Mnemonic.Lea:
+      return address(width);
+    case Mnemonic.Inc:
+      return [from(self, { kind: 'add', by: 1n, width })];
+    case Mnemonic.Dec:
+      return [from(self, { kind: 'add', by: -1n, width })];
+    case Mnemonic.Not:
+      return [from(self, bitwise(BigInt.asUintN(width, -1n), BigInt.asUintN(width, -1n)))];
+    case Mnemonic.Neg:
+      return [from(self, { kind: 'multiply', by: -1n, width })];
+    case Mnemonic.Imul:
+      if (instruction.opCount === 3 && kind === OpKind.Register && isImmediate(instruction.op2Kind))
+        return second({ kind: 'multiply', by: immediate(2), width });
+      return lost('a product');
+  }
+  if (conditionalMoves.has(mnemonic)) return [from(self, cut(width)), ...second(cut(width))];
+  if (instruction.opCount === 2) {
+    const shift = shifts.get(mnemonic);
+    if (shift !== undefined && isImmediate(kind))
+      return [from(self, { kind: shift, by: Number(immediate(1)) & (width - 1), width })];
+    if ((mnemonic === Mnemonic.Bts || mnemonic === Mnemonic.Btr) && isImmediate(kind)) {
+      const bit = 1n << (immediate(1) & BigInt(width - 1));
+      return [from(self, mnemonic === Mnemonic.Bts ? stepOf('or', bit, width) : stepOf('and', ~bit, width))];
     }
-  }
-  if (conditionalMoves.has(mnemonic)) {
-    const other = kind === OpKind.Register ? general(instruction.op1Register) : -1;
-    const moved: readonly Source[] =
-      other < 0
-        ? load(size as 4 | 8, cut)
-        : [{ kind: 'place', place: { kind: 'register', register: other }, ...cut }];
-    return [{ kind: 'place', place, ...cut }, ...moved];
-  }
-  if (instruction.opCount === 2 && isImmediate(kind)) {
-    const value = immediate(1);
-    const step = arithmetic(mnemonic, value, size);
-    if (step !== undefined) return [{ kind: 'place', place, step }];
-    if (mnemonic === Mnemonic.Or && value === -1)
-      return [{ kind: 'constant', value: size === 4 ? 0xffffffff : -1 }];
+    const operator = operators.get(mnemonic);
+    if (operator !== undefined) return withSecond(operator, self, width);
   }
   return lost('arithmetic');
 }
 
-/** The low byte becomes 0 or 1. */
-function setBit(place: Place, bit: number): Source {
-  const apply = (value: number) => value - (((value % 256) + 256) % 256) + bit;
-  return { kind: 'place', place, step: { name: `low${bit}`, apply } };
+/** One or two low bytes, or the byte above the lowest, with an immediate. */
+function partOf(mnemonic: Mnemonic, self: Operand, size: number): readonly Origin[] {
+  if (instruction.opCount !== 2 || !isImmediate(instruction.op1Kind)) return lost('a part of a register');
+  const isHigh = instruction.op0Register >= Register.AH && instruction.op0Register <= Register.BH;
+  const shift = isHigh ? 8n : 0n;
+  const part = BigInt.asUintN(size * 8, -1n) << shift;
+  const value = BigInt.asUintN(size * 8, immediate(1)) << shift;
+  if (mnemonic === Mnemonic.Mov) return [from(self, bitwise(~part, value))];
+  if (mnemonic === Mnemonic.Or) return [from(self, bitwise(~value, value))];
+  if (mnemonic === Mnemonic.And) return [from(self, bitwise(~part | value, 0n))];
+  if (mnemonic === Mnemonic.Xor) return [from(self, bitwise(-1n, value))];
+  return lost('a part of a register');
 }
 
-/** lea with an index and no base, or with one register as both: a multiple of it. */
-function scaled(size: number): readonly Source[] {
-  const { memoryBase, memoryIndex, memoryIndexScale } = instruction;
-  const register = general(memoryIndex);
-  if (register < 0 || (memoryBase !== Register.None && memoryBase !== memoryIndex))
-    return lost('a computed address');
-  const factor = memoryIndexScale + (memoryBase === Register.None ? 0 : 1);
-  const offset = Number(BigInt.asIntN(64, instruction.memoryDisplacement));
-  const apply = (value: number) =>
-    size === 4 ? (Math.imul(value, factor) + offset) >>> 0 : value * factor + offset;
-  return [
-    {
-      kind: 'place',
-      place: { kind: 'register', register },
-      step: { name: `${factor}x+${offset}.${size}`, apply },
-    },
-  ];
+function withSecond(operator: Operator, first: Operand, width: number): readonly Origin[] {
+  if (isImmediate(instruction.op1Kind)) return [from(first, stepOf(operator, immediate(1), width))];
+  const other = secondOperand();
+  if (other === undefined) return [{ kind: 'unknown', why: 'memory at a computed address' }];
+  return [{ kind: 'two', operator, first, second: other, width }];
 }
 
-function plus(register: number, offset: number, size: number): Source {
-  const place: Place = { kind: 'register', register };
-  if (offset === 0 && size === 8) return { kind: 'place', place };
-  const apply = (value: number) => (size === 4 ? (value + offset) >>> 0 : value + offset);
-  return { kind: 'place', place, step: { name: `add${offset}.${size}`, apply } };
+/** The second operand, after a step. */
+function second(step: Step): readonly Origin[] {
+  const place = secondOperand();
+  return place === undefined
+    ? lost('memory at a computed address, or a special register')
+    : [from(place, step)];
 }
 
-/** With an immediate, on 32 or 64 bits. */
-function arithmetic(mnemonic: Mnemonic, value: number, size: number): Step | undefined {
-  const name = `${mnemonic}.${value}.${size}`;
-  if (mnemonic === Mnemonic.Add) return { name, apply: (x) => (size === 4 ? (x + value) >>> 0 : x + value) };
-  if (mnemonic === Mnemonic.Sub) return { name, apply: (x) => (size === 4 ? (x - value) >>> 0 : x - value) };
-  if (size !== 4) return wideArithmetic(mnemonic, value, name);
-  if (mnemonic === Mnemonic.And) return { name, apply: (x) => (x & value) >>> 0 };
-  if (mnemonic === Mnemonic.Or) return { name, apply: (x) => (x | value) >>> 0 };
-  if (mnemonic === Mnemonic.Xor) return { name, apply: (x) => (x ^ value) >>> 0 };
-  if (mnemonic === Mnemonic.Shl) return { name, apply: (x) => (x << value) >>> 0 };
-  if (mnemonic === Mnemonic.Shr) return { name, apply: (x) => (x >>> 0) >>> value };
-  return undefined;
+function secondOperand(): Operand | undefined {
+  if (instruction.op1Kind === OpKind.Memory) return memory();
+  if (instruction.op1Kind !== OpKind.Register) return undefined;
+  const register = general(instruction.op1Register);
+  const isHigh = instruction.op1Register >= Register.AH && instruction.op1Register <= Register.BH;
+  return register < 0 || isHigh ? undefined : { kind: 'register', register };
 }
 
-function wideArithmetic(mnemonic: Mnemonic, value: number, name: string): Step | undefined {
-  const with64 = (operation: (x: bigint, y: bigint) => bigint): Step => ({
-    name,
-    apply: (x) => Number(BigInt.asIntN(64, operation(BigInt(x), BigInt(value)))),
-  });
-  if (mnemonic === Mnemonic.And) return with64((x, y) => x & y);
-  if (mnemonic === Mnemonic.Or) return with64((x, y) => x | y);
-  if (mnemonic === Mnemonic.Xor) return with64((x, y) => x ^ y);
-  if (mnemonic === Mnemonic.Shl) return with64((x, y) => x << (y & 63n));
-  return undefined;
+function secondSize(): number {
+  return instruction.op1Kind === OpKind.Memory ? sizeOf() : RegisterExt.size(instruction.op1Register);
 }
 
-function load(bytes: 4 | 8, cut: { step?: Step }): readonly Source[] {
-  const place = memoryPlace();
-  if (place === undefined) return lost('memory at a computed address');
-  if (place.kind === 'global') return [{ kind: 'load', address: place.address, bytes }];
-  return [{ kind: 'place', place, ...cut }];
-}
-
-function writes(register: number): boolean {
-  factory ??= new InstructionInfoFactory();
-  const info = factory.info(instruction);
-  const isWritten = info.usedRegisters().some((used: { register: Register; access: OpAccess }) => {
-    const hit = general(used.register) === register;
-    return (
-      hit &&
-      used.access !== OpAccess.Read &&
-      used.access !== OpAccess.CondRead &&
-      used.access !== OpAccess.None
-    );
-  });
-  info.free();
-  return isWritten;
-}
-
-/** Memory relative to a register: a slot of the stack, or a field of something that a pointer leads to. */
-function memorySources(place: Exclude<Place, { kind: 'register' }>): readonly Source[] {
-  const { mnemonic, op0Kind } = instruction;
-  const stored = storedAt();
-  if (place.kind === 'global') {
-    if (stored === undefined) return same(place);
-    return lost('memory that is written in between');
+/** What lea computes: a register and a number, a multiple of a register, two registers. */
+function address(width: number): readonly Origin[] {
+  const { memoryBase, memoryIndex, memoryIndexScale: scale, memoryDisplacement } = instruction;
+  const offset = BigInt.asIntN(64, memoryDisplacement);
+  if (memoryBase === Register.RIP || (memoryBase === Register.None && memoryIndex === Register.None))
+    return [{ kind: 'address', address: Number(offset) }];
+  const [base, index] = [general(memoryBase), general(memoryIndex)];
+  const add: Step = { kind: 'add', by: offset, width };
+  if (memoryIndex === Register.None)
+    return base < 0 ? lost('a computed address') : [from({ kind: 'register', register: base }, add)];
+  if (index < 0) return lost('a computed address');
+  if (base < 0 || base === index) {
+    const by = BigInt(scale + (base < 0 ? 0 : 1));
+    return [from({ kind: 'register', register: index }, { kind: 'multiply', by, width }, add)];
   }
-  if (place.register === RSP) {
-    if (mnemonic === Mnemonic.Push) {
-      if (place.offset === 0) return pushed();
-      return place.offset < 8
-        ? lost('a part of a pushed value')
-        : same({ ...place, offset: place.offset - 8 });
-    }
-    if (
-      mnemonic === Mnemonic.Pop &&
-      !(op0Kind === OpKind.Register && general(instruction.op0Register) === RSP)
-    )
-      return same({ ...place, offset: place.offset + 8 });
-    if (writes(RSP)) {
-      if (op0Kind === OpKind.Register && instruction.op0Register === Register.RSP) {
-        if (mnemonic === Mnemonic.Sub && isImmediate(instruction.op1Kind))
-          return same({ ...place, offset: place.offset - immediate(1) });
-        if (mnemonic === Mnemonic.Add && isImmediate(instruction.op1Kind))
-          return same({ ...place, offset: place.offset + immediate(1) });
-        if (mnemonic === Mnemonic.Lea) {
-          const from = memoryPlace();
-          if (from?.kind === 'memory')
-            return same({ kind: 'memory', register: from.register, offset: from.offset + place.offset });
-        }
-        if (
-          mnemonic === Mnemonic.Mov &&
-          instruction.op1Kind === OpKind.Register &&
-          general(instruction.op1Register) >= 0
-        ) {
-          return same({ ...place, register: general(instruction.op1Register) });
-        }
-      }
-      return lost('a moved stack');
-    }
-  } else if (writes(place.register)) {
-    if (op0Kind === OpKind.Register && general(instruction.op0Register) === place.register) {
-      if (
-        mnemonic === Mnemonic.Mov &&
-        instruction.op1Kind === OpKind.Register &&
-        RegisterExt.size(instruction.op0Register) === 8
-      ) {
-        const from = general(instruction.op1Register);
-        return from < 0 ? lost('a special register') : same({ ...place, register: from });
-      }
-      if (mnemonic === Mnemonic.Lea) {
-        const from = memoryPlace();
-        if (from?.kind === 'memory')
-          return same({ kind: 'memory', register: from.register, offset: from.offset + place.offset });
-      }
-    }
-    return lost('memory at a pointer from elsewhere');
-  }
-  if (stored === undefined) return same(place);
-  if (stored === 'elsewhere') return lost('memory that is written in between');
-  if (stored.kind !== 'memory' || stored.register !== place.register) {
-    // A store to another object: the stack and what the ABI keeps apart are taken to be apart only for the stack itself.
-    return stored.kind === 'global' ? same(place) : lost('memory that is written in between');
-  }
-  const size = memorySize();
-  if (stored.offset + size <= place.offset || stored.offset >= place.offset + 8) return same(place);
-  if (stored.offset !== place.offset)
-    return size <= 4 && stored.offset >= place.offset + 4 ? same(place) : lost('a part of a stored value');
-  if (mnemonic !== Mnemonic.Mov || size < 4) return lost('arithmetic in memory');
-  const cut = size === 4 ? { step: low32 } : {};
-  if (isImmediate(instruction.op1Kind))
-    return [{ kind: 'constant', value: size === 4 ? immediate(1) >>> 0 : immediate(1) }];
-  const from = general(instruction.op1Register);
-  return from < 0
-    ? lost('a special register')
-    : [{ kind: 'place', place: { kind: 'register', register: from }, ...cut }];
+  return lost('a computed address');
 }
 
-function pushed(): readonly Source[] {
-  if (isImmediate(instruction.op0Kind)) return [{ kind: 'constant', value: immediate(0) }];
-  if (instruction.op0Kind === OpKind.Register && general(instruction.op0Register) >= 0) {
-    return [{ kind: 'place', place: { kind: 'register', register: general(instruction.op0Register) } }];
+/** What a store puts into memory, as many bytes as it writes. */
+function storedIn(mnemonic: Mnemonic, target: Memory): readonly Origin[] {
+  const { size } = target;
+  if (size > 8) return lost('a wide store');
+  const width = size * 8;
+  if (mnemonic === Mnemonic.Mov) {
+    if (isImmediate(instruction.op1Kind)) return constant(BigInt.asUintN(width, immediate(1)));
+    return second(cut(width));
   }
-  return lost('a pushed value');
+  if (mnemonic === Mnemonic.Inc) return [from(target, { kind: 'add', by: 1n, width })];
+  if (mnemonic === Mnemonic.Dec) return [from(target, { kind: 'add', by: -1n, width })];
+  const operator = operators.get(mnemonic);
+  if (operator !== undefined && instruction.opCount === 2) return withSecond(operator, target, width);
+  return lost('arithmetic in memory');
 }
 
-/** Where the instruction writes memory; undefined: nowhere. Push counts as the stack's business. */
-function storedAt(): Place | 'elsewhere' | undefined {
-  if (instruction.mnemonic === Mnemonic.Push) return undefined;
-  factory ??= new InstructionInfoFactory();
-  const info = factory.info(instruction);
-  const isStore = info
-    .usedMemory()
-    .some(
-      (used: { access: OpAccess }) =>
-        used.access !== OpAccess.Read &&
-        used.access !== OpAccess.CondRead &&
-        used.access !== OpAccess.None &&
-        used.access !== OpAccess.NoMemAccess,
-    );
-  info.free();
-  if (!isStore) return undefined;
-  if (instruction.op0Kind !== OpKind.Memory) return 'elsewhere';
-  return memoryPlace() ?? 'elsewhere';
-}
-
-function memorySize(): number {
-  factory ??= new InstructionInfoFactory();
-  if (instruction.op1Kind === OpKind.Register && instruction.opCount > 1)
-    return RegisterExt.size(instruction.op1Register);
-  return instruction.op1Kind === OpKind.Immediate8to64 || instruction.op1Kind === OpKind.Immediate32to64
-    ? 8
-    : instruction.op1Kind === OpKind.Immediate32 || instruction.op1Kind === OpKind.Immediate8to32
-      ? 4
-      : instruction.op1Kind === OpKind.Immediate16 || instruction.op1Kind === OpKind.Immediate8to16
-        ? 2
-        : instruction.op1Kind === OpKind.Immediate8
-          ? 1
-          : 64;
+function pushed(): readonly Origin[] {
+  if (instruction.stackPointerIncrement !== -8) return lost('a part of a pushed value');
+  if (isImmediate(instruction.op0Kind)) return constant(BigInt.asUintN(64, immediate(0)));
+  const register = instruction.op0Kind === OpKind.Register ? general(instruction.op0Register) : -1;
+  if (register >= 0) return [from({ kind: 'register', register })];
+  const place = instruction.op0Kind === OpKind.Memory ? memory() : undefined;
+  return place === undefined ? lost('a pushed value') : [from(place)];
 }
 
 /** If the instruction loads a register from a field of something that a register points to: both, and the offset. */
 export function fieldLoad(
-  bytes: Uint8Array,
-  at: number,
-  address: number,
-): { to: number; base: number; offset: number } | undefined {
-  decode(bytes, at, address);
-  const { mnemonic } = instruction;
-  if (mnemonic !== Mnemonic.Mov && mnemonic !== Mnemonic.Movsxd) return undefined;
-  if (instruction.op0Kind !== OpKind.Register || instruction.op1Kind !== OpKind.Memory) return undefined;
-  const place = memoryPlace();
-  const to = general(instruction.op0Register);
-  return place?.kind === 'memory' && to >= 0 && place.register !== RSP
-    ? { to, base: place.register, offset: place.offset }
-    : undefined;
-}
-
-/** Which register's whole value the instruction stores to memory; 'none': it stores nothing, 'other': something else. */
-export function storedRegister(bytes: Uint8Array, at: number, address: number): number | 'none' | 'other' {
-  decode(bytes, at, address);
-  if (storedAt() === undefined) return 'none';
-  if (instruction.mnemonic !== Mnemonic.Mov || instruction.op1Kind !== OpKind.Register) return 'other';
-  const register = general(instruction.op1Register);
-  return register >= 0 && RegisterExt.size(instruction.op1Register) === 8 ? register : 'other';
+  operation: Operation,
+): { readonly to: number; readonly base: number; readonly offset: number } | undefined {
+  const [origin] = operation.result;
+  if (origin?.kind !== 'place' || origin.place.kind !== 'memory' || operation.result.length > 1)
+    return undefined;
+  const { register, offset } = origin.place;
+  return register === RSP ? undefined : { to: operation.register, base: register, offset };
 }

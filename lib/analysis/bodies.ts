@@ -1,0 +1,221 @@
+// One function's instructions, and where control can go between them: what a question that is asked backwards walks over.
+// Read when it is first needed, and kept.
+
+import { firstRelocation, relocationTypes } from '../elf/relocations.ts';
+import { type CodeFile, functionAt, padsOf, regionAt, use } from './code.ts';
+import { firstSite, tableEntries } from './reach.ts';
+import { type Module, relocationTargets, type Spot, type World } from './world.ts';
+import { flow, found, readInstruction } from './x86-64/lengths.ts';
+import { type Operation, readOperation } from './x86-64/operations.ts';
+
+export interface Body {
+  readonly addresses: readonly number[];
+  readonly positions: ReadonlyMap<number, number>;
+  readonly fallsThrough: Uint8Array;
+  /** Jumps and branches by where they lead. */
+  readonly jumps: ReadonlyMap<number, readonly number[]>;
+  readonly indirectJumps: readonly number[];
+  readonly tableTargets: ReadonlySet<number>;
+  readonly pads: ReadonlySet<number>;
+  readonly neverReturns: boolean;
+}
+
+const bodies = new WeakMap<Module, Map<number, Body>>();
+
+export function bodyOf(module: Module, index: number): Body {
+  let known = bodies.get(module);
+  if (known === undefined) {
+    known = new Map();
+    bodies.set(module, known);
+  }
+  const old = known.get(index);
+  if (old !== undefined) return old;
+  const body = readBody(module, index);
+  known.set(index, body);
+  return body;
+}
+
+const operations = new WeakMap<CodeFile, Map<number, Operation>>();
+
+/** What the instruction at an address of the code does. */
+export function operationAt(code: CodeFile, address: number): Operation {
+  let known = operations.get(code);
+  if (known === undefined) {
+    known = new Map();
+    operations.set(code, known);
+  }
+  let operation = known.get(address);
+  if (operation === undefined) {
+    const region = code.regions[regionAt(code, address)]!;
+    operation = readOperation(code.elf.bytes, region.offset! + (address - region.start), address);
+    known.set(address, operation);
+  }
+  return operation;
+}
+
+/** Length and flow of the instruction at an address, into `found`. */
+export function readAt(code: CodeFile, address: number): void {
+  const region = code.regions[regionAt(code, address)]!;
+  const at = region.offset! + (address - region.start);
+  readInstruction(code.elf.bytes, at, Math.min(at + 15, code.elf.bytes.length));
+}
+
+function readBody(module: Module, index: number): Body {
+  const { code } = module;
+  const start = code.functionStart[index]!;
+  const end = code.functionEnd[index]!;
+  const region = code.regions[regionAt(code, start)]!;
+  const { bytes } = code.elf;
+  const shift = region.offset! - region.start;
+  const addresses: number[] = [];
+  const positions = new Map<number, number>();
+  const falls: number[] = [];
+  let leaves = code.functionContinues[index + 1] === 1 || code.functionIsKnown[index] === 0;
+  const jumps = new Map<number, number[]>();
+  const indirectJumps: number[] = [];
+  for (let address = start; address < end; ) {
+    readInstruction(bytes, address + shift, end + shift);
+    positions.set(address, addresses.length);
+    addresses.push(address);
+    const where = found.flow;
+    const next = address + found.length;
+    falls.push(
+      where === flow.jump ||
+        where === flow.jumpIndirect ||
+        where === flow.return ||
+        where === flow.stop ||
+        where === flow.invalid
+        ? 0
+        : 1,
+    );
+    if (where === flow.jump || where === flow.branch) {
+      const target = next + found.target;
+      if (target < start || target >= end) leaves = true;
+      const list = jumps.get(target);
+      if (list === undefined) jumps.set(target, [address]);
+      else list.push(address);
+    }
+    if (where === flow.return || where === flow.jumpIndirect || where === flow.invalid) leaves = true;
+    if (where === flow.jumpIndirect) indirectJumps.push(address);
+    address = next;
+  }
+  return {
+    addresses,
+    positions,
+    fallsThrough: Uint8Array.from(falls),
+    jumps,
+    indirectJumps,
+    tableTargets: indirectJumps.length > 0 ? targetsOfTables(module, start, end) : new Set(),
+    pads: new Set(padsOf(code, index)),
+    neverReturns: !leaves,
+  };
+}
+
+/** Where the tables lead that the code of start … end names. */
+function targetsOfTables(module: Module, start: number, end: number): ReadonlySet<number> {
+  const { code } = module;
+  const targets = new Set<number>();
+  for (let at = firstSite(code.site, start); at < code.site.length && code.site[at]! < end; at++) {
+    const target = code.target[at]!;
+    const kind = code.use[at]!;
+    if (kind === use.address) for (const entry of tableEntries(module, target)) targets.add(entry);
+    if (kind === use.address || kind === use.constant || kind === use.through)
+      for (const entry of wordTable(code, target)) targets.add(entry);
+    // The label of a computed goto.
+    if (kind === use.address || kind === use.constant) targets.add(target);
+  }
+  return targets;
+}
+
+/** A table of whole addresses: in files at fixed addresses as they stand, in others by relocations. */
+function wordTable(code: CodeFile, table: number): readonly number[] {
+  const region = code.regions[regionAt(code, table)];
+  if (region === undefined || region.isCode || region.offset === undefined) return [];
+  const entries: number[] = [];
+  for (let at = table; at + 8 <= region.end && entries.length < 4096; at += 8) {
+    let address = Number(code.elf.bytes.readBigUInt64LE(region.offset + (at - region.start)));
+    if (!code.isFixed) {
+      const index = firstRelocation(code.relocations, at);
+      if (index >= code.relocations.count || code.relocations.place[index] !== at) break;
+      if (code.relocations.type[index] !== relocationTypes.relative) break;
+      address = code.relocations.addend[index]!;
+    }
+    if (code.regions[regionAt(code, address)]?.isCode !== true) break;
+    entries.push(address);
+  }
+  return entries;
+}
+
+/** Where a call leads: into a function of the file, or through its linkage table into whatever the loader binds; empty: it
+ * goes through a pointer. */
+export function calleesOf(world: World, module: Module, address: number): readonly Spot[] {
+  const { code } = module;
+  readAt(code, address);
+  if (found.flow === flow.callIndirect) {
+    const at = firstSite(code.site, address);
+    if (code.site[at] !== address || code.use[at] !== use.through) return [];
+    return targetsOfSlot(world, module, code.target[at]!);
+  }
+  if (found.flow !== flow.call) return [];
+  const target = address + found.length + found.target;
+  const slot = slotOfStub(code, target);
+  return slot === undefined ? [{ module, address: target }] : targetsOfSlot(world, module, slot);
+}
+
+/** The slot that a stub of a linkage table jumps through: the first jump within a few instructions. */
+function slotOfStub(code: CodeFile, address: number): number | undefined {
+  if (!/^\.i?plt/.test(code.regions[regionAt(code, address)]?.name ?? '')) return undefined;
+  for (let at = firstSite(code.site, address); at < code.site.length && code.site[at]! < address + 16; at++)
+    if (code.use[at] === use.through) return code.target[at]!;
+  return undefined;
+}
+
+function targetsOfSlot(world: World, module: Module, slot: number): readonly Spot[] {
+  const index = firstRelocation(module.code.relocations, slot);
+  if (index >= module.code.relocations.count || module.code.relocations.place[index] !== slot) return [];
+  if (module.code.relocations.type[index] === relocationTypes.irelative) return [];
+  return relocationTargets(world, module, index);
+}
+
+/** Whether an instruction is a call that never comes back: every function that it can lead to has no return and no way out of
+ * itself but by calls, which is looked at in its code alone. */
+export function endsThere(world: World, module: Module, address: number): boolean {
+  const callees = calleesOf(world, module, address);
+  return (
+    callees.length > 0 &&
+    callees.every((callee) => {
+      const { code } = callee.module;
+      const index = functionAt(code, callee.address);
+      if (callee.module.isSurface || index < 0 || code.functionStart[index] !== callee.address) return false;
+      return bodyOf(callee.module, index).neverReturns;
+    })
+  );
+}
+
+const twice = new WeakMap<World, { modules: number; found: ReadonlySet<string> }>();
+
+/** Whether a call can come back twice, so that memory on the stack may have changed since (setjmp(3), vfork(2),
+ * getcontext(3)). Known by their names; that only loses values. */
+export function returnsTwice(world: World, module: Module, address: number): boolean {
+  let known = twice.get(world);
+  if (known === undefined || known.modules !== world.modules.length) {
+    const names = [
+      'setjmp',
+      '_setjmp',
+      'sigsetjmp',
+      '__sigsetjmp',
+      'vfork',
+      '__vfork',
+      'getcontext',
+      'swapcontext',
+    ];
+    const spots = names.flatMap((name) => world.definitions.get(name) ?? []);
+    known = {
+      modules: world.modules.length,
+      found: new Set(spots.map((one) => `${one.module.index} ${one.symbol.address}`)),
+    };
+    twice.set(world, known);
+  }
+  const { found } = known;
+  return calleesOf(world, module, address).some((one) => found.has(`${one.module.index} ${one.address}`));
+}

@@ -1,0 +1,244 @@
+// The instructions that can run just before one, within the function and from others: jumps, calls, and what goes through
+// words that the loader fills. A way that is not known is said, so that a value is lost there and never left out.
+
+import { type Body, bodyOf, endsThere, readAt } from './bodies.ts';
+import { forEachWord, functionAt, lastNotAbove, regionAt, use } from './code.ts';
+import { isReached, type Reach } from './reach.ts';
+import { type Module, relocationTargets, type Spot } from './world.ts';
+import { flow, found, readInstruction, reference } from './x86-64/lengths.ts';
+
+export type Way =
+  /** The instruction before it in the same function. */
+  | { readonly kind: 'step'; readonly address: number }
+  /** From another function, to here: nothing but control has moved. `call`: the return address was pushed. */
+  | { readonly kind: 'jump' | 'call'; readonly spot: Spot }
+  /** By what runs on into it from the function before. */
+  | { readonly kind: 'run-on'; readonly spot: Spot }
+  /** Through a pointer, by a file that takes the address. */
+  | { readonly kind: 'pointer'; readonly module: Module }
+  /** A file that looks up names knows its name. */
+  | { readonly kind: 'lookup' }
+  | { readonly kind: 'lost'; readonly why: string };
+
+const known = new WeakMap<Reach, Map<string, readonly Way[]>>();
+
+/** All ways to an instruction of code that was reached. Asked only once nothing more is reached. */
+export function waysTo(reach: Reach, spot: Spot, index: number): readonly Way[] {
+  let kept = known.get(reach);
+  if (kept === undefined) {
+    kept = new Map();
+    known.set(reach, kept);
+  }
+  const key = `${reach.queue.length} ${spot.module.index} ${spot.address}`;
+  let ways = kept.get(key);
+  if (ways === undefined) {
+    ways = [...findWays(reach, spot, index)];
+    if (ways.length === 0) ways = [{ kind: 'lost', why: 'no way leads here' }];
+    kept.set(key, ways);
+  }
+  return ways;
+}
+
+function* findWays(reach: Reach, spot: Spot, index: number): Generator<Way> {
+  const { module, address } = spot;
+  const { code } = module;
+  const body = bodyOf(module, index);
+  const position = body.positions.get(address);
+  if (position === undefined) {
+    yield { kind: 'lost', why: 'a jump into an instruction' };
+    return;
+  }
+  if (position > 0) {
+    const before = body.addresses[position - 1]!;
+    if (
+      body.fallsThrough[position - 1] === 1 &&
+      !endsThere(reach.world, module, before) &&
+      !isDeadPadding(reach, module, body, position - 1)
+    )
+      yield { kind: 'step', address: before };
+  } else if (code.functionContinues[index] === 1) {
+    const previous = bodyOf(module, index - 1);
+    const last = previous.addresses.at(-1);
+    if (
+      last !== undefined &&
+      isReached(reach, module, last) &&
+      !isDeadPadding(reach, module, previous, previous.addresses.length - 1)
+    )
+      yield { kind: 'run-on', spot: { module, address: last } };
+  }
+  for (const jump of body.jumps.get(address) ?? []) yield { kind: 'step', address: jump };
+  if (body.tableTargets.has(address))
+    for (const jump of body.indirectJumps) yield { kind: 'step', address: jump };
+  if (body.pads.has(address)) yield { kind: 'lost', why: 'a place where the unwinder goes on' };
+  // A label that a table of this function names is no function to be called.
+  const isCase = position > 0 && body.tableTargets.has(address);
+  // From other functions: jumps into this one, and calls.
+  for (const named of referencesTo(module, address)) {
+    const site = code.site[named]!;
+    if (!isReached(reach, module, site)) continue;
+    const kind = code.use[named]!;
+    if (kind === use.jump && functionAt(code, site) === index) continue;
+    if (kind === use.jump) yield { kind: 'jump', spot: { module, address: site } };
+    else if (kind === use.call) yield { kind: 'call', spot: { module, address: site } };
+    else if (!isCase) yield { kind: 'pointer', module };
+  }
+  if (!isCase) yield* fromElsewhere(reach, spot, index, position === 0);
+}
+
+/** Whether an instruction only fills space that nothing leads into: behind a jump, or a call that does not come back. */
+function isDeadPadding(reach: Reach, module: Module, body: Body, position: number): boolean {
+  for (let at = position; at >= 0; at--) {
+    const address = body.addresses[at]!;
+    readAt(module.code, address);
+    if (!found.isPadding || body.jumps.has(address) || body.tableTargets.has(address)) return false;
+    if (referencesTo(module, address).length > 0) return false;
+    if (at === 0) return module.code.functionContinues[functionAt(module.code, address)] === 0;
+    if (body.fallsThrough[at - 1] === 0 || endsThere(reach.world, module, body.addresses[at - 1]!))
+      return true;
+  }
+  return false;
+}
+
+/** Ways to an address that go through words in memory: offset tables, and pointers in data. */
+function* fromElsewhere(reach: Reach, spot: Spot, index: number, isStart: boolean): Generator<Way> {
+  if (isStart) {
+    const node = spot.module.base + index;
+    if (reach.entries.has(node) || (reach.lookedUp.has(node) && reach.from[node] === -1))
+      yield { kind: 'lost', why: `an entry (${reach.roots.get(node) ?? ''})` };
+    else if (reach.lookedUp.has(node)) yield { kind: 'lookup' };
+  }
+  for (const word of wordsTo(reach, spot)) {
+    const { module, address } = word;
+    const { code } = module;
+    if (module.isSurface) {
+      yield { kind: 'lost', why: `a plug-in whose code is not looked into (${module.path})` };
+      continue;
+    }
+    const region = regionAt(code, address);
+    if (region < 0) continue;
+    if (!code.regions[region]!.isSlots) {
+      if (isDataReached(reach, module, region)) yield { kind: 'pointer', module };
+      continue;
+    }
+    for (const named of referencesTo(module, address)) {
+      const site = code.site[named]!;
+      if (!isReached(reach, module, site)) continue;
+      if (code.use[named] !== use.through) {
+        yield { kind: 'pointer', module };
+        continue;
+      }
+      readAt(code, site);
+      const isCall = found.flow === flow.callIndirect;
+      yield { kind: isCall ? 'call' : 'jump', spot: { module, address: site } };
+    }
+  }
+}
+
+function isDataReached(reach: Reach, module: Module, region: number): boolean {
+  return (reach.from[module.base + module.code.functionStart.length + region] ?? 0) !== 0;
+}
+
+const pointerCalls = new WeakMap<Module, readonly number[]>();
+
+/** Every reached call through a pointer in a file. */
+export function callsThroughPointers(reach: Reach, module: Module): readonly number[] {
+  let sites = pointerCalls.get(module);
+  if (sites === undefined) {
+    const list: number[] = [];
+    const { code } = module;
+    for (let index = 0; index < code.functionStart.length; index++) {
+      const end = code.functionEnd[index]!;
+      const region = code.regions[regionAt(code, code.functionStart[index]!)]!;
+      const shift = region.offset! - region.start;
+      for (let address = code.functionStart[index]!; address < end; address += found.length) {
+        readInstruction(code.elf.bytes, address + shift, end + shift);
+        if (found.flow === flow.callIndirect && found.reference !== reference.memory) list.push(address);
+      }
+    }
+    sites = list;
+    pointerCalls.set(module, sites);
+  }
+  return sites.filter((address) => isReached(reach, module, address));
+}
+
+const orders = new WeakMap<Module, { order: Uint32Array; target: Float64Array }>();
+
+/** Indices of the references that name an address. */
+export function referencesTo(module: Module, address: number): readonly number[] {
+  let sorted = orders.get(module);
+  if (sorted === undefined) {
+    const { target } = module.code;
+    const order = Uint32Array.from(target, (_, index) => index).sort((a, b) => target[a]! - target[b]!);
+    sorted = { order, target: Float64Array.from(order, (index) => target[index]!) };
+    orders.set(module, sorted);
+  }
+  const list: number[] = [];
+  for (let at = lastNotAbove(sorted.target, address); at >= 0 && sorted.target[at] === address; at--)
+    list.push(sorted.order[at]!);
+  return list;
+}
+
+/** Words in memory that hold an address of code, by that address. */
+interface Words {
+  readonly modules: number;
+  /** Ascending. */
+  readonly target: Float64Array;
+  readonly place: Float64Array;
+}
+
+const words = new WeakMap<Reach, Words>();
+
+/** Words that the loader fills with an address of code, and words of files at fixed addresses that are a function's. */
+function* wordsTo(reach: Reach, spot: Spot): Generator<Spot> {
+  const { modules } = reach.world;
+  let all = words.get(reach);
+  if (all === undefined || all.modules !== modules.length) {
+    all = allWords(reach);
+    words.set(reach, all);
+  }
+  const key = keyOf(spot);
+  for (let at = lastNotAbove(all.target, key); at >= 0 && all.target[at] === key; at--) {
+    const place = all.place[at]!;
+    yield { module: modules[Math.floor(place / PER_MODULE)]!, address: place % PER_MODULE };
+  }
+}
+
+function allWords(reach: Reach): Words {
+  const { modules } = reach.world;
+  const targets: number[] = [];
+  const places: number[] = [];
+  for (const module of modules) {
+    const { relocations, isFixed, regions, elf, functionStart } = module.code;
+    for (let index = 0; index < relocations.count; index++) {
+      const place = module.index * PER_MODULE + relocations.place[index]!;
+      for (const target of relocationTargets(reach.world, module, index)) {
+        const { code } = target.module;
+        if (code.regions[regionAt(code, target.address)]?.isCode !== true) continue;
+        targets.push(keyOf(target));
+        places.push(place);
+      }
+    }
+    if (!isFixed || functionStart.length === 0) continue;
+    const first = functionStart[0]!;
+    const last = functionStart.at(-1)!;
+    for (const region of regions) {
+      if (region.isCode || region.isSlots) continue;
+      forEachWord(elf, region, (address, value) => {
+        if (value < first || value > last || functionStart[lastNotAbove(functionStart, value)] !== value)
+          return;
+        targets.push(module.index * PER_MODULE + value);
+        places.push(module.index * PER_MODULE + address);
+      });
+    }
+  }
+  const order = Uint32Array.from(targets, (_, index) => index).sort((a, b) => targets[a]! - targets[b]!);
+  return {
+    modules: modules.length,
+    target: Float64Array.from(order, (index) => targets[index]!),
+    place: Float64Array.from(order, (index) => places[index]!),
+  };
+}
+
+/** Addresses are far below; a number holds both exactly. */
+const PER_MODULE = 2 ** 40;
+const keyOf = ({ module, address }: Spot) => module.index * PER_MODULE + address;
