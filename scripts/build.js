@@ -1,7 +1,7 @@
 // Builds dist/: the library as ES modules with types (tsc), and the command as a few CommonJS files (bundle.js).
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -18,6 +18,12 @@ const result = spawnSync(process.execPath, [tsc, '--project', join(root, 'tsconf
   stdio: 'inherit',
 });
 if (result.status !== 0) process.exit(result.status ?? 1);
+
+// What the report of an analysis shows its data with.
+for (const name of ['page.js', 'page.css']) {
+  const path = join('lib', 'analysis', 'report', name);
+  copyFileSync(join(root, path), join(root, 'dist', path));
+}
 
 const licences = await bundleCommand(join(root, 'dist'));
 writeFileSync(

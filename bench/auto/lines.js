@@ -1,6 +1,8 @@
 // Everyday command lines that do real work on the data of prepare.sh. A line is words for the shell's rules of quoting, without
 // a shell; `< FILE` at its end is standard input. Before `::` stand the options of sandbox-run that the line needs.
 
+import { readFileSync } from 'node:fs';
+
 const plain = `
 true
 false :: 
@@ -275,6 +277,9 @@ const withFlags = `
 --also sort :: node -e console.log(require("child_process").execFileSync("sort",["numbers.txt"]).length)
 `;
 
+/** Kinds that the lists above lack: editors, interpreters, archives, networks, documents, images, compilers, administration. */
+const further = readFileSync(new URL('further.txt', import.meta.url), 'utf8');
+
 const read = (text) =>
   text
     .split('\n')
@@ -297,4 +302,4 @@ const read = (text) =>
       };
     });
 
-export const lines = [...read(plain), ...read(withFlags)].filter((line) => line.words[0] !== '');
+export const lines = [plain, withFlags, further].flatMap(read).filter((line) => line.words[0] !== '');

@@ -62,3 +62,25 @@ P
 export GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@b GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a@b GIT_AUTHOR_DATE='2020-01-01T00:00:00Z' GIT_COMMITTER_DATE='2020-01-01T00:00:00Z'
 git init -q repo; cd repo; echo first > a.txt; git add .; git commit -qm one; echo second >> a.txt; git commit -qam two; cd ..
 git clone -q repo repo2; echo third >> repo2/a.txt
+zip -qr archive.zip data; find data | cpio -o > archive.cpio 2>/dev/null; ar rc archive.a numbers.txt
+printf ',s/GNU/gnu/g\n1p\nw\n' > ed.txt
+printf 'print(#io.open("text.txt"):read("a"))\nlocal t = {}\nfor i = 1, 9 do t[i] = i * i end\nprint(table.concat(t, ","))\n' > work.lua
+printf 'set f [open text.txt]\nputs [string length [read $f]]\nclose $f\nputs [clock format 0 -gmt 1]\nputs [exec cat pairs.txt]\n' > work.tcl
+printf '<html><head><title>t</title></head><body><h1>Head</h1><p>Some <b>text</b>.</p></body></html>\n' > page.html
+printf '<?xml version="1.0"?>\n<a><b>1</b><b>2</b></a>\n' > page.xml
+printf '<xsl:stylesheet version="1.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform"><xsl:output method="text"/><xsl:template match="/"><xsl:value-of select="sum(//b)"/></xsl:template></xsl:stylesheet>\n' > style.xsl
+printf 'digraph g { a -> b; b -> c; a -> c }\n' > graph.dot
+printf '%%!PS\n/Times-Roman findfont 20 scalefont setfont 72 720 moveto (Hello) show showpage\n' > page.ps
+gs -q -dBATCH -dNOPAUSE -sDEVICE=pdfwrite -o page.pdf page.ps || true
+convert -size 8x8 xc:blue image.png || true
+ffmpeg -v error -f lavfi -i sine=d=0.1 out.wav || true
+printf 'message("from cmake")\nfile(WRITE out/x.txt y)\nexecute_process(COMMAND cat numbers.txt OUTPUT_VARIABLE x)\n' > script.cmake
+mkdir cmake; printf 'cmake_minimum_required(VERSION 3.13)\nproject(x NONE)\nadd_custom_target(y ALL COMMAND true)\n' > cmake/CMakeLists.txt
+printf 'msgid ""\nmsgstr "Content-Type: text/plain; charset=UTF-8\\n"\nmsgid "a"\nmsgstr "b"\n' > text.po
+printf 'bold\nsgr0\n' > tput.txt
+infocmp xterm > term.ti
+printf 'define(x, 7)dnl\nx eval(x * 6) len(text)\n' > macro.m4
+printf '%%%%\n[a-z]+ { ; }\n%%%%\nint yywrap(void) { return 1; }\n' > lex.l
+printf '.TL\nTitle\n.PP\nSome text.\n' > page.ms
+ssh-keygen -q -t ed25519 -N '' -C '' -f key
+mkdir -m 700 out/gpg

@@ -12,11 +12,17 @@ import { writeAll } from '../report.ts';
 
 export const analyzeCommand: Command = {
   name: 'analyze',
-  usage: 'PROGRAM [ARG…] [-o FILE | --why CALL]',
+  usage: 'PROGRAM [ARG…] [-o FILE] [--report FILE.html] [--why CALL]',
   help: 'Find out which calls a program and its libraries can make',
   options: [
     ...analysisOptions,
     { name: 'output', alias: 'o', value: 'FILE', completes: 'file', help: 'Write the policy there' },
+    {
+      name: 'report',
+      value: 'FILE.html',
+      completes: 'file',
+      help: 'Write a page there to explore it: calls, files, and the way to each',
+    },
     {
       name: 'why',
       value: 'CALL',
@@ -27,6 +33,7 @@ export const analyzeCommand: Command = {
   examples: [
     ['$0 analyze ls -o ls.policy', 'a policy file, one line for each call with the function that makes it'],
     ['$0 analyze ls --why socket', 'which functions lead to it'],
+    ['$0 analyze ls --report ls.html', 'a page to explore all of it in a browser'],
   ],
   async run(words) {
     const [name, ...rest] = words.words;
@@ -43,7 +50,8 @@ export const analyzeCommand: Command = {
       plugins: (words.plugin as readonly string[] | undefined) ?? [],
       environment: process.env,
     });
-    const policy = printPolicy(policyOfAnalysis(analysis));
+    const found = policyOfAnalysis(analysis);
+    const policy = printPolicy(found);
     if (words.strict === true && analysis.unknown.length > 0) {
       throw unbounded({
         policy,
@@ -67,8 +75,13 @@ export const analyzeCommand: Command = {
       );
       return chains.length > 0 || analysis.calls.has(call) ? 0 : 1;
     }
+    if (words.report !== undefined) {
+      const { reportData } = await import('../../analysis/report/data.ts');
+      const { reportPage } = await import('../../analysis/report/html.ts');
+      writeFileSync(words.report as string, reportPage(reportData(analysis, found)));
+    }
     if (words.output !== undefined) writeFileSync(words.output as string, policy);
-    else if (words.json !== true) writeAll(1, policy);
+    else if (words.json !== true && words.report === undefined) writeAll(1, policy);
     if (words.json === true) {
       const { programs, notices, calls, execRefused, reach } = analysis;
       const files = reach.world.modules.map((one) => one.path);
