@@ -1,7 +1,7 @@
 // Builds dist/: the library as ES modules with types (tsc), and the command as a few CommonJS files (bundle.js).
 
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -19,11 +19,10 @@ const result = spawnSync(process.execPath, [tsc, '--project', join(root, 'tsconf
 });
 if (result.status !== 0) process.exit(result.status ?? 1);
 
-// What the report of an analysis shows its data with.
-for (const name of ['page.js', 'page.css']) {
-  const path = join('lib', 'analysis', 'report', name);
-  copyFileSync(join(root, path), join(root, 'dist', path));
-}
+// What the report of an analysis shows its data with (lib/analysis/report/html.ts).
+mkdirSync(join(root, 'dist', 'report'));
+for (const name of ['page.js', 'page.css'])
+  copyFileSync(join(root, 'lib', 'analysis', 'report', name), join(root, 'dist', 'report', name));
 
 const licences = await bundleCommand(join(root, 'dist'));
 writeFileSync(

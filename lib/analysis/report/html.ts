@@ -32,12 +32,12 @@ export function reportPage(data: ReportData): string {
 `;
 }
 
-/** A file beside this one, or, seen from a bundle, where the build puts it. Neither contains an end tag of its element. */
+/** A file beside this one, or, seen from a bundle, in the build's folder. Neither contains an end tag of its element. */
 function partOf(name: string): string {
   // In a CommonJS bundle there is no import.meta.url, in an ES module no __filename.
   const here = dirname(typeof __filename === 'string' ? __filename : fileURLToPath(import.meta.url));
   const beside = join(here, name);
-  const path = existsSync(beside) ? beside : join(here, 'lib', 'analysis', 'report', name);
+  const path = existsSync(beside) ? beside : join(here, 'report', name);
   const text = readFileSync(path, 'utf8');
   if (/<\/(script|style)/i.test(text)) throw new Error(`${name} would end its own element`);
   return text;
