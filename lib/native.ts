@@ -141,6 +141,8 @@ export interface Addon {
   notifyReceive(listener: number, milliseconds: number): Uint8Array | number;
   /** The call fails with this errno, or gives 0 if it is 0, without being made. 0 or a negated errno. */
   notifyRefuse(listener: number, id: bigint, errno: number): number;
+  /** The call goes on. Only for one that the policy permits. 0 or a negated errno. */
+  notifyContinue(listener: number, id: bigint): number;
   /** Answers with an action that an errno cannot express: `notification` as notifyReceive gave it, a SECCOMP_RET_ value of kill-process,
    * kill-thread or trap, the thread's process, and what SIGSYS does to it (sigsysDispositions). 0: done. 1 or 2:
    * its process was ended by SIGSYS or SIGKILL instead. Or a negated errno where the thread cannot be traced; then it still waits for its answer. */

@@ -48,6 +48,12 @@ Napi::Value notifyRefuse(const Napi::CallbackInfo &info) {
                                             static_cast<int>(integer(info, 2))));
 }
 
+/** (listener, id) → 0 or a negated errno. */
+Napi::Value notifyContinue(const Napi::CallbackInfo &info) {
+  return Napi::Number::New(
+      info.Env(), sr_notify_continue(static_cast<int>(integer(info, 0)), static_cast<uint64_t>(integer(info, 1))));
+}
+
 /** (listener, the bytes that notifyReceive gave, SECCOMP_RET_ value, process, sr_disposition) → sr_answered or a negated errno. */
 Napi::Value notifyAnswer(const Napi::CallbackInfo &info) {
   auto bytes = info[1].As<Napi::Uint8Array>();
@@ -175,6 +181,7 @@ Napi::Value recorderCount(const Napi::CallbackInfo &info) {
 void addWatching(Napi::Env env, Napi::Object exports) {
   exports.Set("notifyReceive", Napi::Function::New<notifyReceive>(env, "notifyReceive"));
   exports.Set("notifyRefuse", Napi::Function::New<notifyRefuse>(env, "notifyRefuse"));
+  exports.Set("notifyContinue", Napi::Function::New<notifyContinue>(env, "notifyContinue"));
   exports.Set("notifyAnswer", Napi::Function::New<notifyAnswer>(env, "notifyAnswer"));
   exports.Set("notifyValid", Napi::Function::New<notifyValid>(env, "notifyValid"));
   exports.Set("writable", Napi::Function::New<writable>(env, "writable"));

@@ -3,9 +3,10 @@
 import { resolve } from 'node:path';
 import { isatty } from 'node:tty';
 import type { Program } from '../bpf/instruction.ts';
+import { singleFilter } from '../launch/asked.ts';
 import type { InPlaceLaunch } from '../launch/in-place.ts';
 import { watchedProgram } from '../launch/watched.ts';
-import type { Abi } from '../linux/abi.ts';
+import { type Abi, abis as knownAbis } from '../linux/abi.ts';
 import { loadAddon, watchScript } from '../native.ts';
 import type { Policy } from '../policy/model.ts';
 import { encodeJob } from '../supervise/wire.ts';
@@ -20,8 +21,11 @@ export function watcherFor(
   filters: readonly Program[],
   command: readonly string[],
 ): InPlaceLaunch['helper'] {
-  const [only, second] = filters;
-  if (only === undefined || second !== undefined) {
+  const [first, second] = filters;
+  // This is another bundle than the caller's: its ABIs are other objects.
+  const own = abis.map((abi) => knownAbis[abi.name]);
+  const only = second === undefined ? first : singleFilter(policy, own);
+  if (only === undefined) {
     writeAll(
       2,
       `sandbox-run: refusals cannot be explained: the policy needs ${filters.length} filters, and one can have a listener; it applies all the same\n`,

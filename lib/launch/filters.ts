@@ -10,7 +10,7 @@ import type { At } from './place.ts';
 import { startUpPolicy } from './start-up.ts';
 
 /** execve starts the program; write and exit_group report why it could not be started (native/core/launch.h). */
-const GATES = ['execve', 'write', 'exit_group'];
+export const GATES = ['execve', 'write', 'exit_group'];
 
 /** Proved programs, to be installed in this order. `abis`: as for `compile`, the native one first. */
 export function filtersFor(policy: Policy, abis: readonly Abi[]): readonly Program[] {

@@ -19,7 +19,7 @@ int sr_notify_keep(const struct seccomp_notif *notification);
 /** The call ends with `error`, a positive errno, or with the result 0 if that is 0. -ENOENT: its thread is gone. */
 int sr_notify_refuse(int listener, uint64_t id, int error);
 
-/** The call goes on. Never for a call that a policy refuses: what its pointers point to can have changed. */
+/** The call goes on. Never for a call that a policy refuses, nor where that depends on what its pointers point to: it can have changed. */
 int sr_notify_continue(int listener, uint64_t id);
 
 /** 0 while the thread still waits, so that what was read of it is its own. */

@@ -211,6 +211,20 @@ test('a call that is refused in thousands of ways is suggested as a whole', asyn
   expect(summaryOf(ending)?.refusals).toBe(3000);
 });
 
+test('a policy that needs several filters, of which one can have a listener', async () => {
+  // Values that lie apart, so that each needs a test of its own.
+  const values = Array.from({ length: 3200 }, (_, index) => `0x${(1 + index * 0x51eb3).toString(16)}`);
+  const policy = allBut(`kill ioctl(!(cmd in {${values.join(', ')}}))`, 'errno EXDEV mkdir');
+  const ending = await run(explained, { policy, command: [refused(), 'asked', values[1000]!] });
+  // EBADF: the call with a long condition was made, because the watcher says so. The other, no.
+  expect(ending).toMatchObject({ signal: 'SIGSYS', stdout: '-9\n-18\n' });
+  expect(refusalsOf(ending).map((one) => [one.call, textsOf(one)?.[1]])).toEqual([
+    ['mkdir', '0755'],
+    ['ioctl', 'FIGETBSZ'],
+  ]);
+  expect(summaryOf(ending)?.refusals).toBe(2);
+});
+
 test('on a terminal it is a block for people, and the terminal is the program’s', async () => {
   const ending = await run(explained, {
     policy: 'default allow\ndefault errno EPERM mkdir\n',

@@ -76,6 +76,10 @@ int main(int argc, char **argv) {
     puts("ready");
     if (read(0, &byte, 1) < 0) return 9;
     printf("%ld\n", result(syscall(SYS_mkdir, argv[2], 0755)));
+  } else if (strcmp(what, "asked") == 0) {
+    printf("%ld\n", result(syscall(SYS_ioctl, -1, strtoul(argv[2], NULL, 0))));
+    printf("%ld\n", result(syscall(SYS_mkdir, "/x", 0755)));
+    printf("%ld\n", result(syscall(SYS_ioctl, -1, 2)));
   } else if (strcmp(what, "i386") == 0) {
 #ifdef __x86_64__
     long value;
