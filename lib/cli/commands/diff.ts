@@ -7,17 +7,20 @@ import { wantedAbis } from '../machine.ts';
 import { policyOptions } from '../options.ts';
 import { writeAll } from '../report.ts';
 import { abiOf, readingOptions, readTwo } from '../subjects.ts';
+import { isRecording, tellUnseen } from '../unseen.ts';
 
 export const diff: Command = {
   name: 'diff',
-  usage: 'A B [--exit-code]',
-  help: 'Say exactly which calls two policies answer differently',
+  usage: 'A B | POLICY RECORDING… [--exit-code]',
+  help: 'Say exactly which calls two policies answer differently, or what runs never did of a policy',
   options: [...readingOptions(policyOptions), { name: 'exit-code', help: 'Exit with 1 if they differ' }],
   examples: [
     ['$0 diff old.policy new.policy', 'what a change permits, call by call and argument by argument'],
     ['$0 diff docker.json pid:1234', 'what a profile says, and what a process really has'],
+    ['$0 diff app.policy app.rec', 'what the policy permits and a recorded run (learn --record) never did'],
   ],
   async run(words) {
+    if (words.words.some(isRecording)) return tellUnseen(words);
     const [a, b] = await readTwo(words, 'diff');
     const found = difference(a, b, optionsOf(words));
     const isEqual = found.changes.length === 0 && found.elsewhere === undefined;
