@@ -26,6 +26,18 @@ export { type InPlaceLaunch, launchInPlace } from './launch/in-place.ts';
 export { type Abi, type AbiName, abiNames, abis } from './linux/abi.ts';
 export { groupMembers, groups } from './linux/groups.ts';
 export { syscallName, syscallNames, syscallNumber } from './linux/syscalls.ts';
+export { type Exec, type ExecError, type ExecFile, exec, execFile } from './node/exec.ts';
+export type { Sandbox, Sandboxed, SandboxOptions } from './node/sandbox.ts';
+export { type Fork, fork, type Spawn, spawn } from './node/spawn.ts';
+export {
+  type ExecFileSync,
+  type ExecSync,
+  execFileSync,
+  execSync,
+  type SpawnSync,
+  spawnSync,
+} from './node/sync.ts';
+export { type RefusedCall, ViolationError } from './node/violation.ts';
 export { intersect } from './policy/algebra/intersect.ts';
 export { merge } from './policy/algebra/merge.ts';
 export { permissive } from './policy/algebra/permissive.ts';

@@ -159,6 +159,17 @@ export interface Addon {
   writable(descriptor: number, milliseconds: number): boolean;
   /** tgkill(2). 0 or a negated errno. */
   signalThread(process: number, thread: number, signal: number): number;
+  /** Both ends of a pipe, reading first, close-on-exec, the writing one with a number of at least `least`; or a negated errno. */
+  makePipe(least: number): readonly [number, number] | number;
+  /** The descriptor of an empty file in memory, close-on-exec, with a number of at least `least`; or a negated errno. */
+  scratchFile(least: number): number;
+  /** The descriptor of a sealed file in memory, close-on-exec, that anybody may execute; or a negated errno. */
+  memoryFile(bytes: Uint8Array): number;
+  /** Waits for the end of a child and takes it from the process table. 0 or a negated errno. */
+  reap(process: number): number;
+  /** Installs a filter (a sock_filter array) for all threads of this process, and no_new_privs with it: 0. Or nothing has
+   * changed: the number of a thread that cannot be synchronised, or a negated errno. */
+  restrictAll(program: Uint8Array): number;
   /** Tries something in a child: what the call gave, and how the child ended (as wait gives it). */
   probe(kind: number, argument: number): readonly [value: number, status: number];
   /** The recorder: made once, attached to a process or used with a listener, run until `done`. */

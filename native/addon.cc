@@ -18,6 +18,7 @@ extern "C" {
 }
 
 #include "inspect.h"
+#include "process.h"
 
 extern char **environ;
 
@@ -327,6 +328,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("launch", Napi::Function::New<launch>(env, "launch"));
   exports.Set("descriptorFlags", Napi::Function::New<descriptorFlags>(env, "descriptorFlags"));
   addWatching(env, exports);
+  addProcess(env, exports);
   exports.Set("filters", Napi::Function::New<inspectFilters>(env, "filters"));
   return exports;
 }

@@ -6,10 +6,17 @@
 //
 // The environment's lists apply beside a packed filter too: both must permit a call. Nothing changes in the process but the filter:
 // signals, descriptors and limits arrive as they came.
+//
+// Started in the place of a program (SR_MODE_SPAWN, lib/node), its words, from argv[0] on, are REPORT[,TELL] FILE ARGV…: FILE is found as execvp finds it, ARGV
+// are all the words of the program, the environment is the program's affair alone, and what goes wrong is written to the descriptor
+// REPORT as a struct sr_report and a text, because standard error is the program's. Exec closes REPORT, and so tells that it went well.
+// TELL is for the watcher. A dash in the place of REPORT: standard error gets the text after all.
 
 #include <errno.h>
 
 #include "core/environment.h"
+#include "core/execvp.h"
+#include "core/explain.h"
 #include "core/failure.h"
 #include "core/launch.h"
 #include "core/names.h"
@@ -97,20 +104,122 @@ static void read_payload(const char *number, const struct sr_cookie *cookie, str
   open_payload(from_descriptor, have, cookie, payload);
 }
 
-/** The packed words, then the caller's: in one array on the stack's place that argv has, or in a new one. */
-static char **whole_command(const struct sr_payload *payload, char **rest, size_t rest_count) {
-  if (payload->word_count == 0) return rest;
-  size_t bytes = (payload->word_count + rest_count + 1) * sizeof(char *);
-  long room = sr_syscall6(__NR_mmap, 0, (long)bytes, 3 /* PROT_READ | PROT_WRITE */, 0x22 /* MAP_PRIVATE | MAP_ANONYMOUS */, -1, 0);
+static char **room_for_words(size_t count) {
+  long room = sr_syscall6(__NR_mmap, 0, (long)((count + 1) * sizeof(char *)), 3 /* PROT_READ | PROT_WRITE */,
+                          0x22 /* MAP_PRIVATE | MAP_ANONYMOUS */, -1, 0);
   if (sr_failed(room)) refuse("there is not enough memory\n  raise ulimit -v, or use a shorter command line\n");
-  char **words = (char **)room;
-  const char *at = payload->words;
-  for (size_t i = 0; i < payload->word_count; i++) {
+  return (char **)room;
+}
+
+static const char *put_words(char **words, const char *at, size_t count) {
+  for (size_t i = 0; i < count; i++) {
     words[i] = (char *)at;
     at += sr_length(at) + 1;
   }
+  return at;
+}
+
+/** The packed words, then the caller's: in one array on the stack's place that argv has, or in a new one. */
+static char **whole_command(const struct sr_payload *payload, char **rest, size_t rest_count) {
+  if (payload->word_count == 0) return rest;
+  char **words = room_for_words(payload->word_count + rest_count);
+  put_words(words, payload->words, payload->word_count);
   for (size_t i = 0; i <= rest_count; i++) words[payload->word_count + i] = rest[i];
   return words;
+}
+
+/** The number of a descriptor at `text`, which exec closes from now on; -1 where a dash stands. `rest` is what follows. */
+static int own_descriptor(const char *text, const char **rest) {
+  int fd = 0;
+  if (*text == '-') {
+    *rest = text + 1;
+    return -1;
+  }
+  for (; *text >= '0' && *text <= '9' && fd < 100000000; text++) fd = fd * 10 + (*text - '0');
+  *rest = text;
+  sr_syscall4(__NR_fcntl, fd, 2 /* F_SETFD */, 1 /* FD_CLOEXEC */, 0);
+  return fd;
+}
+
+static void start_watcher(const struct sr_payload *payload, int output, struct sr_explained *explained) {
+  static char *nothing[] = {0};
+  char **words = room_for_words(payload->watcher_count);
+  put_words(words, payload->watcher, payload->watcher_count);
+  explained->watched = &payload->watched;
+  explained->helper = (struct sr_helper){
+      .mode = SR_HELPER_EXPLAIN,
+      .path = words[0],
+      .argv = words,
+      .envp = nothing,
+      .text = payload->text,
+      .text_length = payload->text_length,
+      .output = output,
+  };
+  int result = sr_helper_start(&explained->helper);
+  if (result == 0) return;
+  struct sr_failure failure = {.step = SR_STEP_HELPER, .error = -result};
+  sr_explain(&failure, &message);
+  end(125);
+}
+
+/** In the place of a program. `words` are all of the launcher. */
+__attribute__((noreturn)) static void spawn(struct sr_payload *payload, const struct sr_cookie *cookie, char **words,
+                                            size_t count, char **environment) {
+  static const char prefix[] = "sandbox-run: ";
+  // The report's head is in front of the text.
+  static struct sr_report head = {.status = 125};
+  for (size_t i = 0; i < sizeof head; i++) message_text[i] = ((const char *)&head)[i];
+  message = (struct sr_message){.text = message_text, .size = sizeof message_text, .length = sizeof head};
+  if (count < 3) refuse("the words are not those of a launcher that stands for a program\n  start it through the library\n");
+  const char *rest;
+  int report = own_descriptor(words[0], &rest);
+  int output = *rest == ',' ? own_descriptor(rest + 1, &rest) : -1;
+  message.descriptor = report;
+  if (report < 0) {
+    message.length = 0;
+    sr_append(&message, prefix);
+  }
+  struct sr_launch request = {
+      .cookie = cookie,
+      .filters = payload->filters,
+      .filter_count = payload->filter_count,
+      .flags = payload->flags,
+      .path = words[1],
+      .argv = words + 2,
+      .envp = environment,
+      .message = &message,
+      .untouched = 1,
+      .searches = 1,
+  };
+  if (report < 0) {
+    // Nobody is there to report to: people are told, as by a packed launcher.
+    static char room[SR_PATH_MAX];
+    message.descriptor = 0;
+    int status = sr_find_program(words[1], sr_variable(environment, "PATH="), room, &request.path, &message);
+    if (status != 0) end(status);
+    sr_append(&message, request.path);
+    sr_append(&message, ": ");
+  }
+  struct sr_later later = {
+      .place = (enum sr_place)payload->place,
+      .offset = payload->offset,
+      .filters = payload->later,
+      .filter_count = payload->later_count,
+      .flags = payload->flags,
+      .prefix = prefix,
+      .prefix_length = sizeof prefix - 1,
+  };
+  if (payload->later_count > 0) request.later = &later;
+  static struct sr_explained explained;
+  if (payload->watcher_count > 0) {
+    start_watcher(payload, output, &explained);
+    request.attempt = sr_launch_explained;
+    request.context = &explained;
+  }
+  struct sr_failure failure = sr_launch_in_place(&request);
+  if (explained.helper.shared != NULL) sr_helper_tell(&explained.helper, -1);
+  sr_explain(&failure, &message);
+  end(125);
 }
 
 __attribute__((noreturn, used)) static void launcher(long *stack) {
@@ -128,6 +237,7 @@ __attribute__((noreturn, used)) static void launcher(long *stack) {
   char **rest = argc > 0 ? argv + 1 : argv;
   if (slot.address != 0) {
     open_packed(&cookie, &payload);
+    if ((payload.mode & SR_MODE_SPAWN) != 0) spawn(&payload, &cookie, argv, argc, environment);
   } else if (rest[0] != NULL && sr_is(rest[0], sr_length(rest[0]), "--filter-fd")) {
     if (rest[1] == NULL) refuse("--filter-fd needs the number of a descriptor\n  --filter-fd 3\n");
     read_payload(rest[1], &cookie, &payload);

@@ -1,17 +1,12 @@
 // Which ABIs are meant: the machine's own, and those of --abi.
 
 import { UsageError } from '../errors.ts';
-import { type Abi, type AbiName, abiNames, abiOfNodeArch, isAbiName } from '../linux/abi.ts';
+import { nativeAbi } from '../launch/machine.ts';
+import { type AbiName, abiNames, isAbiName } from '../linux/abi.ts';
 import { nearest } from '../linux/nearest.ts';
 import type { PolicyWords } from './options.ts';
 
-/** The machine's own ABI. */
-export function nativeAbi(): Abi {
-  const littleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
-  const abi = abiOfNodeArch(process.arch, littleEndian ? 'LE' : 'BE');
-  if (abi === undefined) throw new UsageError(`there is no system call table for ${process.arch} machines`);
-  return abi;
-}
+export { nativeAbi } from '../launch/machine.ts';
 
 /** The names in --abi, each once; undefined if it is not given. */
 export function wantedAbis(words: PolicyWords): readonly AbiName[] | undefined {

@@ -1,8 +1,9 @@
 // From words to a policy: options and files say one policy, the environment another, and where both speak, both must
 // permit a call.
 
-import { PolicyError, UsageError } from '../errors.ts';
-import { type Abi, type AbiName, abis, familyOf } from '../linux/abi.ts';
+import { UsageError } from '../errors.ts';
+import { servedBy } from '../launch/machine.ts';
+import { type Abi, type AbiName, abis } from '../linux/abi.ts';
 import { intersect } from '../policy/algebra/intersect.ts';
 import { merge } from '../policy/algebra/merge.ts';
 import { permissive } from '../policy/algebra/permissive.ts';
@@ -139,27 +140,7 @@ function environmentAction(text: string): Action {
 /** The ABIs that a filter on this machine serves: those of --abi or of the policy that this kernel has, the native one
  * first; without a list the native one alone. */
 export function servedHere(words: PolicyWords, policy: Policy): readonly Abi[] {
-  const native = nativeAbi();
-  const wanted = wantedAbis(words) ?? policy.abis;
-  if (wanted === undefined) return [native];
-  const here = familyOf(native.name).filter((name) => wanted.includes(name));
-  if (here[0] === undefined) {
-    throw new PolicyError(
-      `the policy is for ${wanted.join(', ')}, and this machine runs ${familyOf(native.name).join(', ')}`,
-      {
-        advice: `add ${native.name} with --abi or in the policy's abi line`,
-      },
-    );
-  }
-  if (here[0] !== native.name) {
-    throw new UsageError(
-      `the filter must serve ${native.name}, because the launcher starts the program through it`,
-      {
-        advice: `add ${native.name} with --abi or in the policy's abi line`,
-      },
-    );
-  }
-  return here.map((name) => abis[name]);
+  return servedBy(wantedAbis(words) ?? policy.abis);
 }
 
 /** The ABIs to look at when nothing is run: any of the tables. */

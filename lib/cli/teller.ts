@@ -8,17 +8,17 @@ import { hasColor, writeAll } from './report.ts';
 
 /** Writes to standard error, unless nobody reads it: the program, whose call waits for this, must not wait for ever. The pipe is
  * the program's, too, so it cannot be made non-blocking; but a page that poll(2) has room for does not block (pipe(7)). */
-function patiently(addon: Pick<Addon, 'writable'>): (text: string) => void {
+function patiently(addon: Pick<Addon, 'writable'>, descriptor: number): (text: string) => void {
   let patience = PATIENCE;
   return (text) => {
     const bytes = Buffer.from(text);
     for (let at = 0; at < bytes.length; at += PAGE) {
-      if (!addon.writable(2, patience)) {
+      if (!addon.writable(descriptor, patience)) {
         patience = 0;
         return;
       }
       patience = PATIENCE;
-      writeAll(2, bytes.subarray(at, at + PAGE));
+      writeAll(descriptor, bytes.subarray(at, at + PAGE));
     }
   };
 }
@@ -27,9 +27,9 @@ function patiently(addon: Pick<Addon, 'writable'>): (text: string) => void {
 const PATIENCE = 1000;
 const PAGE = 4096;
 
-/** On descriptor 2. `json`: one object a line, as docs/explain-and-learn.md describes them. */
-export function tellerFor(json: boolean, addon: Pick<Addon, 'writable'>): Teller {
-  const write = patiently(addon);
+/** On a descriptor. `json`: one object a line, as docs/explain-and-learn.md describes them. */
+export function tellerFor(json: boolean, addon: Pick<Addon, 'writable'>, descriptor = 2): Teller {
+  const write = patiently(addon, descriptor);
   return json ? machines(write) : people(write);
 }
 

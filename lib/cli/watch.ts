@@ -33,7 +33,7 @@ try {
       abis: job.abis.map((name) => abis[name]),
       main: job.pid,
       suggest: job.suggest,
-      teller: tellerFor(job.json, loadAddon()),
+      teller: tellerFor(job.json, loadAddon(), job.descriptor),
     });
   }
 } catch (error) {

@@ -14,24 +14,47 @@ export interface Payload {
   readonly command: readonly Uint8Array[];
   /** The policy in its language, for people. */
   readonly policy: string;
+  /** For a launcher that is started in the place of a program (native/launcher.c, SR_MODE_SPAWN). */
+  readonly spawns?: boolean;
+  /** Filters that begin later than exec; `filters` have the gate for seccomp then. */
+  readonly later?: {
+    readonly place: number;
+    readonly offset: number;
+    readonly filters: readonly Program[];
+  };
+  /** A process that listens where `filter` asks instead of refusing: its command and what it is told. */
+  readonly watcher?: {
+    readonly filter: Program;
+    readonly command: readonly Uint8Array[];
+    readonly text: Uint8Array;
+  };
 }
 
 const MAGIC = Buffer.from('SRPAYLD\0', 'latin1');
-const VERSION = 1;
-const HEAD = 48;
+const VERSION = 2;
+const HEAD = 80;
+const MODE_SPAWN = 1;
 const CHECKSUM_AT = 16;
 const SUMMED_FROM = 24;
 const MAX_FILTERS = 32;
 
 export function encodePayload(payload: Payload, bigEndian = false): Buffer {
-  const { filters, command } = payload;
+  const { filters, command, later, watcher } = payload;
+  if ((later?.filters.length ?? 0) > MAX_FILTERS) {
+    throw new SandboxError(`a launcher holds up to ${MAX_FILTERS} filters for later`);
+  }
+  if (watcher?.text.includes(0) === true) throw new SandboxError('a text for a watcher has no zero byte');
   if (filters.length === 0 || filters.length > MAX_FILTERS) {
     throw new SandboxError(`a launcher holds 1 to ${MAX_FILTERS} filters, not ${filters.length}`);
   }
   const policy = Buffer.from(`${payload.policy}\0`);
   const body = [
     ...filters.map((program) => filterBytes(program, bigEndian)),
-    ...command.flatMap((word) => [Buffer.from(word), Buffer.of(0)]),
+    ...(later?.filters ?? []).map((program) => filterBytes(program, bigEndian)),
+    ...(watcher === undefined ? [] : [filterBytes(watcher.filter, bigEndian)]),
+    ...[...command, ...(watcher?.command ?? [])].flatMap((word) => [Buffer.from(word), Buffer.of(0)]),
+    Buffer.from(watcher?.text ?? []),
+    Buffer.of(0),
     policy,
   ];
   const bytes = Buffer.concat([Buffer.alloc(HEAD), ...body]);
@@ -40,9 +63,21 @@ export function encodePayload(payload: Payload, bigEndian = false): Buffer {
     bigEndian ? bytes.writeUInt32BE(value, at) : bytes.writeUInt32LE(value, at);
   put(bytes.length, 8);
   put(VERSION, 12);
-  [payload.arch, payload.flags, filters.length, command.length, policy.length - 1].forEach((value, index) => {
-    put(value, SUMMED_FROM + 4 * index);
-  });
+  const mode = payload.spawns === true ? MODE_SPAWN : 0;
+  [payload.arch, payload.flags, filters.length, command.length, policy.length - 1, mode].forEach(
+    (value, index) => {
+      put(value, SUMMED_FROM + 4 * index);
+    },
+  );
+  put(later?.filters.length ?? 0, 48);
+  put(later?.place ?? 0, 52);
+  if (bigEndian) bytes.writeBigInt64BE(BigInt(later?.offset ?? 0), 56);
+  else bytes.writeBigInt64LE(BigInt(later?.offset ?? 0), 56);
+  [watcher === undefined ? 0 : 1, watcher?.command.length ?? 0, watcher?.text.length ?? 0].forEach(
+    (value, index) => {
+      put(value, 64 + 4 * index);
+    },
+  );
   const sum = checksum(bytes.subarray(SUMMED_FROM));
   if (bigEndian) bytes.writeBigUInt64BE(sum, CHECKSUM_AT);
   else bytes.writeBigUInt64LE(sum, CHECKSUM_AT);
@@ -58,36 +93,47 @@ export function decodePayload(bytes: Buffer): Payload {
   const word = (at: number) => bytes.readUInt32LE(at);
   if (word(8) !== bytes.length || word(12) !== VERSION) throw damaged;
   if (checksum(bytes.subarray(SUMMED_FROM)) !== bytes.readBigUInt64LE(CHECKSUM_AT)) throw damaged;
-  const [arch, flags, filterCount, wordCount] = [24, 28, 32, 36].map(word) as [
-    number,
-    number,
-    number,
-    number,
-  ];
   let at = HEAD;
-  const filters: Program[] = [];
-  for (let filter = 0; filter < filterCount; filter++) {
+  const nextFilter = (): Program => {
     const [length, pairs] = [word(at), word(at + 4)];
     const marks = at + 8 + 8 * length;
     const cookies = new Map<number, number>();
     for (let pair = 0; pair < pairs; pair++) cookies.set(word(marks + 8 * pair), word(marks + 8 * pair + 4));
-    filters.push(
-      decode(bytes.subarray(at + 8, marks)).map((one, index) => {
-        const cookie = cookies.get(index);
-        return cookie === undefined ? one : { ...one, cookie };
-      }),
-    );
+    const program = decode(bytes.subarray(at + 8, marks)).map((one, index) => {
+      const cookie = cookies.get(index);
+      return cookie === undefined ? one : { ...one, cookie };
+    });
     at = marks + 8 * pairs;
-  }
-  const texts: Buffer[] = [];
-  for (let start = at; start < bytes.length; ) {
-    const end = bytes.indexOf(0, start);
+    return program;
+  };
+  const nextText = (): Buffer => {
+    const end = bytes.indexOf(0, at);
     if (end < 0) throw damaged;
-    texts.push(bytes.subarray(start, end));
-    start = end + 1;
-  }
-  if (texts.length !== wordCount + 1) throw damaged;
-  return { arch, flags, filters, command: texts.slice(0, -1), policy: texts.at(-1)!.toString() };
+    const text = bytes.subarray(at, end);
+    at = end + 1;
+    return text;
+  };
+  const many = <T>(count: number, next: () => T): readonly T[] => Array.from({ length: count }, next);
+  const filters = many(word(32), nextFilter);
+  const later = many(word(48), nextFilter);
+  const watched = many(word(64), nextFilter)[0];
+  const command = many(word(36), nextText);
+  const watcher = many(word(68), nextText);
+  const text = nextText();
+  const policy = nextText().toString();
+  if (at !== bytes.length || text.length !== word(72)) throw damaged;
+  return {
+    arch: word(24),
+    flags: word(28),
+    filters,
+    command,
+    policy,
+    ...(word(44) === MODE_SPAWN ? { spawns: true } : {}),
+    ...(later.length === 0
+      ? {}
+      : { later: { place: word(52), offset: Number(bytes.readBigInt64LE(56)), filters: later } }),
+    ...(watched === undefined ? {} : { watcher: { filter: watched, command: watcher, text } }),
+  };
 }
 
 function filterBytes(program: Program, bigEndian: boolean): Buffer {

@@ -9,6 +9,8 @@ interface Common {
   /** The program's words, for people. */
   readonly command: readonly string[];
   readonly json: boolean;
+  /** Where to tell; 2, standard error, if not given. */
+  readonly descriptor?: number;
 }
 
 /** Says what is refused, and what would permit it. */

@@ -50,7 +50,7 @@ void sr_append_number(struct sr_message *message, unsigned long number) {
 void sr_end(const struct sr_cookie *cookie, const struct sr_message *message, int status) {
   size_t written = 0;
   while (written < message->length) {
-    long result = sr_gated_call(cookie, __NR_write, 2, (long)(message->text + written),
+    long result = sr_gated_call(cookie, __NR_write, message->descriptor == 0 ? 2 : message->descriptor, (long)(message->text + written),
                                 (long)(message->length - written));
     if (result == -EINTR) continue;
     // A full or closed standard error cannot be helped; the status still tells.
@@ -60,10 +60,7 @@ void sr_end(const struct sr_cookie *cookie, const struct sr_message *message, in
   for (;;) sr_gated_call(cookie, __NR_exit_group, status, 0, 0);
 }
 
-void sr_execute(const struct sr_cookie *cookie, const char *path, char *const *argv, char *const *envp,
-                struct sr_message *message) {
-  long result = sr_gated_call(cookie, __NR_execve, (long)path, (long)argv, (long)envp);
-  int error = (int)-result;
+void sr_append_reason(struct sr_message *message, int error) {
   size_t at = 0;
   while (at < sizeof reasons / sizeof reasons[0] && reasons[at].error != error) at++;
   if (at < sizeof reasons / sizeof reasons[0]) {
@@ -74,5 +71,11 @@ void sr_execute(const struct sr_cookie *cookie, const char *path, char *const *a
     sr_append(message, "\n  see execve(2)");
   }
   sr_append(message, "\n");
+}
+
+void sr_execute(const struct sr_cookie *cookie, const char *path, char *const *argv, char *const *envp,
+                struct sr_message *message) {
+  int error = (int)-sr_gated_call(cookie, __NR_execve, (long)path, (long)argv, (long)envp);
+  sr_append_reason(message, error);
   sr_end(cookie, message, error == ENOENT ? 127 : 126);
 }

@@ -5,6 +5,7 @@
 #define SANDBOX_RUN_EXECUTE_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "cookie.h"
 
@@ -13,6 +14,8 @@ struct sr_message {
   char *text;
   size_t length;
   size_t size;
+  /** The descriptor that sr_end writes it to; 0: standard error. */
+  int32_t descriptor;
 };
 
 /** Room that the core's own words and a number need, besides the caller's prefix. */
@@ -24,6 +27,9 @@ void sr_append_number(struct sr_message *message, unsigned long number);
 
 /** Writes the message to standard error and ends the process. */
 __attribute__((noreturn)) void sr_end(const struct sr_cookie *cookie, const struct sr_message *message, int status);
+
+/** Appends why execve failed and what to do, for a positive errno. */
+void sr_append_reason(struct sr_message *message, int error);
 
 /** Becomes the program, or says why not and exits: 127 where a file that is needed does not exist, else 126, as shells do. */
 __attribute__((noreturn)) void sr_execute(const struct sr_cookie *cookie, const char *path, char *const *argv,

@@ -17,7 +17,7 @@ void sr_launch_explained(const struct sr_launch *launch, void *context) {
   struct sr_explained *explained = context;
   int listener = sr_install_listening(launch->cookie, explained->watched, launch->flags);
   sr_helper_tell(&explained->helper, listener);
-  if (listener >= 0) sr_execute(launch->cookie, launch->path, launch->argv, launch->envp, launch->message);
+  if (listener >= 0) sr_become(launch);
   say(listener == -EBUSY
           ? "sandbox-run: refusals cannot be explained here: an outer filter has a listener already, and there can be "
             "one; the policy applies all the same\n"

@@ -64,17 +64,22 @@ __attribute__((noreturn)) static void become(const struct sr_helper *helper, lon
   long devnull = sr_syscall4(__NR_openat, AT_FDCWD, (long)"/dev/null", O_RDWR, 0);
   channel = call3(__NR_fcntl, channel, F_DUPFD, AWAY);
   text = call3(__NR_fcntl, text, F_DUPFD, AWAY);
-  if (sr_failed(channel) || sr_failed(text)) end(125);
+  long output = helper->output > 0 ? call3(__NR_fcntl, helper->output, F_DUPFD, AWAY) : 0;
+  if (sr_failed(output) || sr_failed(channel) || sr_failed(text)) end(125);
   if (!sr_failed(devnull)) {
     call3(__NR_dup3, devnull, 0, 0);
     call3(__NR_dup3, devnull, 1, 0);
+    // Nobody waits for the end of the program's standard error because of a process that does not use it.
+    if (output > 0) call3(__NR_dup3, devnull, 2, 0);
   }
   // Node marks its own standard streams, too.
   call3(__NR_fcntl, 2, F_SETFD, 0);
   call3(__NR_dup3, channel, SR_HELPER_CHANNEL, 0);
   call3(__NR_dup3, text, SR_HELPER_TEXT, 0);
-  if (sr_failed(call3(__NR_close_range, SR_HELPER_TEXT + 1, ~0U, 0)))
-    for (long fd = SR_HELPER_TEXT + 1; fd < 4096; fd++) call1(__NR_close, fd);
+  long last = SR_HELPER_TEXT;
+  if (output > 0) last = call3(__NR_dup3, output, SR_HELPER_OUTPUT, 0);
+  if (sr_failed(call3(__NR_close_range, last + 1, ~0U, 0)))
+    for (long fd = last + 1; fd < 4096; fd++) call1(__NR_close, fd);
   call3(__NR_execve, (long)helper->path, (long)helper->argv, (long)helper->envp);
   end(125);
 }

@@ -19,6 +19,8 @@ enum sr_helper_mode { SR_HELPER_EXPLAIN = 1, SR_HELPER_RECORD = 2 };
 /** Descriptors of the helper: the listener or the socket, and the text that it was given. */
 #define SR_HELPER_CHANNEL 3
 #define SR_HELPER_TEXT 4
+/** Where it tells, if not on standard error. */
+#define SR_HELPER_OUTPUT 5
 
 /** What launcher and helper tell each other without a call. */
 struct sr_shared {
@@ -36,6 +38,8 @@ struct sr_helper {
   /** Handed over in memory, as descriptor SR_HELPER_TEXT. */
   const void *text;
   size_t text_length;
+  /** A descriptor that the helper gets as SR_HELPER_OUTPUT, and then it keeps no standard error; 0 or less: none. */
+  int output;
   struct sr_shared *shared;
   int text_descriptor;
   int socket;

@@ -4,10 +4,16 @@
 
 #include <errno.h>
 
+#include "execvp.h"
 #include "prepare.h"
 
 static struct sr_failure failure(enum sr_step step, int result) {
   return (struct sr_failure){.step = step, .error = -result};
+}
+
+void sr_become(const struct sr_launch *launch) {
+  if (launch->searches) sr_execvp(launch->cookie, launch->path, (char **)launch->argv, launch->envp, launch->message);
+  sr_execute(launch->cookie, launch->path, launch->argv, launch->envp, launch->message);
 }
 
 struct sr_failure sr_launch_in_place(const struct sr_launch *launch) {
@@ -50,5 +56,5 @@ struct sr_failure sr_launch_in_place(const struct sr_launch *launch) {
     sr_append(launch->message, "\n  the program was not started; use a shorter policy or fewer nested sandboxes\n");
     sr_end(launch->cookie, launch->message, 125);
   }
-  sr_execute(launch->cookie, launch->path, launch->argv, launch->envp, launch->message);
+  sr_become(launch);
 }

@@ -33,6 +33,8 @@ struct sr_launch {
   const int32_t *descriptors;
   size_t descriptor_count;
   int64_t open_files;
+  /** The program is found and executed as a C library's execvp does it (execvp.h), `path` being the file's name; argv[-1] can be written. */
+  int searches;
   /** Called just before the first filter, or NULL: another way to become the program. It comes back where that way is
    * closed. */
   void (*attempt)(const struct sr_launch *launch, void *context);
@@ -58,6 +60,9 @@ struct sr_failure {
   /** SR_STEP_ACTIONS: the action that the kernel lacks. */
   uint32_t action;
 };
+
+/** Becomes the program, under the filter, or says why not and ends. */
+__attribute__((noreturn)) void sr_become(const struct sr_launch *launch);
 
 /** Returns only if it failed while no filter was in. The process has then no filter, and may report and exit. */
 struct sr_failure sr_launch_in_place(const struct sr_launch *launch);

@@ -1,0 +1,213 @@
+// How a ChildProcess of Node's comes to run the launcher in the place of the program. Node's own spawn, fork, exec and execFile all
+// make a ChildProcess and call its `spawn`, which fills in all that people see and asks its handle (libuv) for the process. We stand
+// between the two, where everything is settled: file, words, environment, folder, descriptors. So whatever Node does, it does
+// here too, and it is told the same results: a process, or an errno.
+//
+// It fails closed. Before Node sees the options, the file in them becomes one that does not exist, and only our handle puts the
+// real one back, behind the launcher. Should some Node go another way, it starts nothing.
+
+import childProcess from 'node:child_process';
+import { closeSync } from 'node:fs';
+import { SandboxError } from '../errors.ts';
+import type { Addon } from '../native.ts';
+import { addonForNode, launcherFor, prepare, type Start } from './launcher.ts';
+import { readReport } from './report.ts';
+import type { Settled } from './sandbox.ts';
+
+/** No program is there, and none can be put there. */
+export const NOWHERE = '/proc/self/fd/-1/sandbox-run';
+
+/** What Node hands to libuv (lib/internal/child_process.js, src/process_wrap.cc); the same in Node 20, 22 and 24. */
+interface Request {
+  file: string;
+  args: readonly string[];
+  envPairs?: readonly string[];
+  cwd?: string;
+  stdio: readonly { readonly type: string; readonly fd?: number }[];
+}
+
+interface Handle {
+  spawn(request: Request): number;
+  pid?: number;
+}
+
+/** ChildProcess with what Node keeps in it. */
+interface Inner extends childProcess.ChildProcess {
+  _handle: Handle;
+  spawn(request: Request): unknown;
+  spawnfile: string;
+}
+
+interface Prototype {
+  spawn(this: Inner, request: Request): unknown;
+}
+
+/** What is to happen with the one ChildProcess that a call makes. */
+export interface Inside {
+  readonly settled: Settled;
+  /** Makes the descriptor that the watcher tells on, with a number of at least this, or a negated errno. Closed here. */
+  readonly tellOn: ((least: number) => number) | undefined;
+}
+
+const EACCES = -13;
+
+/** Calls `start`, one of Node's functions; the process that it starts runs in the sandbox. */
+export function inside<T>(plan: Inside, start: () => T): T {
+  const addon = addonForNode();
+  mustStandBetween();
+  // What is wrong with the policy is wrong with the arguments: thrown at once.
+  prepare(plan.settled);
+  let used = false;
+  const result = between((child, request, original) => {
+    used = true;
+    return original(request, (handle, given, spawn) => launch(addon, plan, child, handle, given, spawn));
+  }, start);
+  if (!used) throw unsupported();
+  return result;
+}
+
+/** Node's ChildProcess.spawn, with ours in the place of its handle's. */
+type Original = (
+  request: Request,
+  spawn: (handle: Handle, request: Request, spawn: Handle['spawn']) => number,
+) => unknown;
+
+/** Runs `start` with the next ChildProcess.spawn in our hands. */
+function between<T>(
+  take: (child: Inner, request: Request, original: Original) => unknown,
+  start: () => T,
+): T {
+  const prototype = childProcess.ChildProcess.prototype as unknown as Prototype;
+  const original = prototype.spawn;
+  prototype.spawn = function (this: Inner, request: Request) {
+    prototype.spawn = original;
+    return take(this, request, (given, spawn) => {
+      const { file } = given;
+      const handle = this._handle;
+      const own = handle.spawn;
+      handle.spawn = (settled) => {
+        handle.spawn = own;
+        this.spawnfile = file;
+        settled.file = file;
+        return spawn(handle, settled, own);
+      };
+      given.file = NOWHERE;
+      return original.call(this, given);
+    });
+  };
+  try {
+    return start();
+  } finally {
+    prototype.spawn = original;
+  }
+}
+
+let stands: boolean | undefined;
+
+/** Tries once, with a file that does not exist, whether this Node asks us. */
+function mustStandBetween(): void {
+  if (stands === undefined) {
+    stands = false;
+    const child = between(
+      (_, request, original) =>
+        original(request, () => {
+          stands = true;
+          return -2;
+        }),
+      () => childProcess.spawn(NOWHERE, { stdio: 'ignore' }),
+    );
+    child.on('error', () => {});
+  }
+  if (!stands) throw unsupported();
+}
+
+function unsupported(): SandboxError {
+  return new SandboxError(`Node ${process.version} starts programs in a way that is not known here`, {
+    advice: 'use wrap(), which needs nothing of Node’s inner ways, and report it',
+  });
+}
+
+function launch(
+  addon: Addon,
+  { settled, tellOn }: Inside,
+  child: Inner,
+  handle: Handle,
+  request: Request,
+  spawn: Handle['spawn'],
+): number {
+  const path = request.envPairs?.find((pair) => pair.startsWith('PATH='))?.slice('PATH='.length);
+  let start: Start;
+  try {
+    start = launcherFor(settled, { file: request.file, cwd: request.cwd, path });
+  } catch (error) {
+    if (!(error instanceof SandboxError)) throw error;
+    failWith(child, error);
+    return EACCES;
+  }
+  const open: number[] = [];
+  try {
+    const pipe = addon.makePipe(request.stdio.length);
+    if (typeof pipe === 'number') return pipe;
+    const [reading, writing] = pipe;
+    open.push(writing);
+    const telling = tellOn?.(request.stdio.length);
+    if (telling !== undefined && telling < 0) {
+      closeSync(reading);
+      return telling;
+    }
+    if (telling !== undefined) open.push(telling);
+    let result: number;
+    try {
+      result = spawn.call(handle, {
+        ...request,
+        file: start.launcher.path,
+        args: [open.join(','), start.file, ...request.args],
+        stdio: withDescriptors(request.stdio, open),
+      });
+    } catch (error) {
+      closeSync(reading);
+      throw error;
+    }
+    if (result !== 0) {
+      closeSync(reading);
+      return result;
+    }
+    // Its end is closed here first, so that the launcher's is the last.
+    closeSync(open.shift()!);
+    const outcome = readReport(reading);
+    if (outcome === undefined) return 0;
+    // As if there had never been a process.
+    if (handle.pid !== undefined) addon.reap(handle.pid);
+    delete handle.pid;
+    if (typeof outcome === 'number') return -outcome;
+    failWith(child, outcome);
+    return EACCES;
+  } finally {
+    for (const descriptor of open) closeSync(descriptor);
+    start.launcher.close();
+  }
+}
+
+/** Descriptors at their own numbers: libuv hands those on as they are, and leaves alone what is ignored above 2. */
+export function withDescriptors<T>(
+  stdio: readonly T[],
+  descriptors: readonly number[],
+): (T | { type: string; fd?: number })[] {
+  const all: (T | { type: string; fd?: number })[] = [...stdio];
+  for (const fd of descriptors) {
+    while (all.length <= fd) all.push({ type: 'ignore' });
+    all[fd] = { type: 'fd', fd };
+  }
+  return all;
+}
+
+/** Node will report an errno; this error stands for it. */
+function failWith(child: Inner, error: SandboxError): void {
+  const { emit } = child;
+  const isOwn = Object.hasOwn(child, 'emit');
+  child.emit = (name: string, ...rest: unknown[]) => {
+    if (isOwn) child.emit = emit;
+    else delete (child as { emit?: unknown }).emit;
+    return name === 'error' ? child.emit(name, error) : child.emit(name, ...rest);
+  };
+}
