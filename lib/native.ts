@@ -163,6 +163,8 @@ export interface Addon {
   makePipe(least: number): readonly [number, number] | number;
   /** The descriptor of an empty file in memory, close-on-exec, with a number of at least `least`; or a negated errno. */
   scratchFile(least: number): number;
+  /** Another descriptor for the same open file, close-on-exec, with a number of at least `least`; or a negated errno. */
+  duplicate(descriptor: number, least: number): number;
   /** The descriptor of a sealed file in memory, close-on-exec, that anybody may execute; or a negated errno. */
   memoryFile(bytes: Uint8Array): number;
   /** Waits for the end of a child and takes it from the process table. 0 or a negated errno. */

@@ -85,6 +85,14 @@ Napi::Value scratchFile(const Napi::CallbackInfo &info) {
   return number(env, higher < 0 ? -error : higher);
 }
 
+/** (descriptor, least) → another one for the same file, close-on-exec, with at least this number; or a negated errno. */
+Napi::Value duplicate(const Napi::CallbackInfo &info) {
+  Napi::Env env = info.Env();
+  if (info.Length() != 2 || !info[0].IsNumber() || !info[1].IsNumber()) return number(env, -EINVAL);
+  int higher = fcntl(info[0].As<Napi::Number>().Int32Value(), F_DUPFD_CLOEXEC, info[1].As<Napi::Number>().Int32Value());
+  return number(env, higher < 0 ? -errno : higher);
+}
+
 /** (process) → 0 when this child has ended and is gone, or a negated errno. */
 Napi::Value reap(const Napi::CallbackInfo &info) {
   if (info.Length() != 1 || !info[0].IsNumber()) return number(info.Env(), -EINVAL);
@@ -139,6 +147,7 @@ void addProcess(Napi::Env env, Napi::Object exports) {
   exports.Set("makePipe", Napi::Function::New<makePipe>(env, "makePipe"));
   exports.Set("memoryFile", Napi::Function::New<memoryFile>(env, "memoryFile"));
   exports.Set("scratchFile", Napi::Function::New<scratchFile>(env, "scratchFile"));
+  exports.Set("duplicate", Napi::Function::New<duplicate>(env, "duplicate"));
   exports.Set("reap", Napi::Function::New<reap>(env, "reap"));
   exports.Set("restrictAll", Napi::Function::New<restrictAll>(env, "restrictAll"));
 }

@@ -10,25 +10,54 @@ import childProcess from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { SandboxError } from '../errors.ts';
 import type { Addon } from '../native.ts';
-import { addonForNode, launcherFor, prepare, type Start } from './launcher.ts';
+import { addonForNode, type Start as LauncherStart, launcherFor, prepare } from './launcher.ts';
 import { readReport } from './report.ts';
 import type { Settled } from './sandbox.ts';
 
 /** No program is there, and none can be put there. */
 export const NOWHERE = '/proc/self/fd/-1/sandbox-run';
 
-/** What Node hands to libuv (lib/internal/child_process.js, src/process_wrap.cc); the same in Node 20, 22 and 24. */
+/** What Node hands to libuv (lib/internal/child_process.js, src/process_wrap.cc). */
 interface Request {
   file: string;
   args: readonly string[];
-  envPairs?: readonly string[];
-  cwd?: string;
+  envPairs?: readonly string[] | undefined;
+  cwd?: string | undefined;
   stdio: readonly { readonly type: string; readonly fd?: number }[];
 }
 
+type Start = (...given: unknown[]) => number;
+
 interface Handle {
-  spawn(request: Request): number;
+  spawn: Start;
   pid?: number;
+}
+
+/** A call of the handle's spawn as the request in it, and the same call with another one. Node 20 and 22 give it one object, Node 24 the
+ * members one by one. undefined: this is neither. */
+function requestOf(
+  given: readonly unknown[],
+): { readonly request: Request; again(changed: Request): readonly unknown[] } | undefined {
+  const [first, args, cwd, envPairs, stdio, ...more] = given;
+  if (typeof first === 'object' && first !== null) {
+    const request = first as Request;
+    return isRequest(request) ? { request, again: (changed) => [changed] } : undefined;
+  }
+  const request = { file: first, args, cwd, envPairs, stdio } as Request;
+  if (!isRequest(request)) return undefined;
+  return {
+    request,
+    again: (changed) => [changed.file, changed.args, changed.cwd, changed.envPairs, changed.stdio, ...more],
+  };
+}
+
+function isRequest({ file, args, stdio, envPairs }: Request): boolean {
+  return (
+    file === NOWHERE &&
+    Array.isArray(args) &&
+    Array.isArray(stdio) &&
+    (envPairs === undefined || Array.isArray(envPairs))
+  );
 }
 
 /** ChildProcess with what Node keeps in it. */
@@ -60,17 +89,17 @@ export function inside<T>(plan: Inside, start: () => T): T {
   let used = false;
   const result = between((child, request, original) => {
     used = true;
-    return original(request, (handle, given, spawn) => launch(addon, plan, child, handle, given, spawn));
+    return original(request, (handle, given, ask) => launch(addon, plan, child, handle, given, ask));
   }, start);
   if (!used) throw unsupported();
   return result;
 }
 
+/** libuv's answer to a request: 0 or a negated errno. */
+type Ask = (request: Request) => number;
+
 /** Node's ChildProcess.spawn, with ours in the place of its handle's. */
-type Original = (
-  request: Request,
-  spawn: (handle: Handle, request: Request, spawn: Handle['spawn']) => number,
-) => unknown;
+type Original = (options: Request, spawn: (handle: Handle, request: Request, ask: Ask) => number) => unknown;
 
 /** Runs `start` with the next ChildProcess.spawn in our hands. */
 function between<T>(
@@ -85,11 +114,13 @@ function between<T>(
       const { file } = given;
       const handle = this._handle;
       const own = handle.spawn;
-      handle.spawn = (settled) => {
+      handle.spawn = (...all) => {
         handle.spawn = own;
         this.spawnfile = file;
-        settled.file = file;
-        return spawn(handle, settled, own);
+        const call = requestOf(all);
+        if (call === undefined) throw unsupported();
+        const ask: Ask = (changed) => own.call(handle, ...call.again(changed));
+        return spawn(handle, { ...call.request, file }, ask);
       };
       given.file = NOWHERE;
       return original.call(this, given);
@@ -133,12 +164,13 @@ function launch(
   child: Inner,
   handle: Handle,
   request: Request,
-  spawn: Handle['spawn'],
+  ask: Ask,
 ): number {
   const path = request.envPairs?.find((pair) => pair.startsWith('PATH='))?.slice('PATH='.length);
-  let start: Start;
+  let start: LauncherStart;
   try {
-    start = launcherFor(settled, { file: request.file, cwd: request.cwd, path });
+    const program = { file: request.file, cwd: request.cwd, path };
+    start = launcherFor(settled, program, request.stdio.length);
   } catch (error) {
     if (!(error instanceof SandboxError)) throw error;
     failWith(child, error);
@@ -158,7 +190,7 @@ function launch(
     if (telling !== undefined) open.push(telling);
     let result: number;
     try {
-      result = spawn.call(handle, {
+      result = ask({
         ...request,
         file: start.launcher.path,
         args: [open.join(','), start.file, ...request.args],

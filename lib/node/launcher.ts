@@ -23,6 +23,8 @@ import type { Settled } from './sandbox.ts';
 /** What to execute in the place of a program; the words that it wants are told in native/launcher.c. */
 export interface Launcher {
   readonly path: string;
+  /** Of the file in memory that it is. */
+  readonly descriptor: number | undefined;
   close(): void;
 }
 
@@ -47,15 +49,26 @@ const OUTPUT = 5;
 const kept = new Map<Policy, Launcher>();
 const MOST_KEPT = 32;
 
-/** The launcher for a start. The caller closes it. Throws SandboxError. */
-export function launcherFor(settled: Settled, program: Program): Start {
+/** The launcher for a start. The caller closes it. `least`: descriptors below have their meaning in the program, and are no way to a file in
+ * memory. Throws SandboxError. */
+export function launcherFor(settled: Settled, program: Program, least: number): Start {
+  const { launcher, file } = anyLauncherFor(settled, program);
+  const { descriptor } = launcher;
+  if (descriptor === undefined || descriptor >= least) return { launcher, file };
+  const higher = addonForNode().duplicate(descriptor, least);
+  launcher.close();
+  if (higher < 0) throw new LaunchError(`no descriptor is left for the launcher (errno ${-higher})`);
+  return { launcher: inMemory(higher), file };
+}
+
+function anyLauncherFor(settled: Settled, program: Program): Start {
   const { policy, at, explain } = settled;
   if (at !== 'exec') {
     const later = laterPayload(settled, program);
     if (later !== undefined) return { launcher: open(later.payload), file: later.path };
   }
   if (explain) return { launcher: open(watchedPayload(policy, program.file)), file: program.file };
-  return { launcher: { path: launcherOf(policy).path, close() {} }, file: program.file };
+  return { launcher: { ...launcherOf(policy), close() {} }, file: program.file };
 }
 
 /** Compiles, so that what is wrong with a policy shows before anything is started. Throws CompileError, ProofError. */
@@ -197,7 +210,11 @@ function open(payload: Payload): Launcher {
   const bytes = packLauncher(emptyLauncher(), payload);
   const descriptor = existsSync('/proc/self/fd') ? addonForNode().memoryFile(bytes) : -1;
   if (descriptor < 0) return openFile(bytes);
-  return { path: `/proc/self/fd/${descriptor}`, close: () => closeSync(descriptor) };
+  return inMemory(descriptor);
+}
+
+function inMemory(descriptor: number): Launcher {
+  return { descriptor, path: `/proc/self/fd/${descriptor}`, close: () => closeSync(descriptor) };
 }
 
 /** Others may execute it, since the program may run as another user; nobody else may change it. */
@@ -211,6 +228,7 @@ function openFile(bytes: Uint8Array): Launcher {
     chmodSync(path, 0o755);
     process.once('exit', close);
     return {
+      descriptor: undefined,
       path,
       close() {
         process.off('exit', close);

@@ -127,21 +127,11 @@ function runLauncher(
 ): Result {
   const addon = addonForNode();
   const stdio = stdioOf(options.stdio);
-  const failed = (error: Error): Result =>
-    ({
-      error,
-      status: null,
-      signal: null,
-      output: null,
-      pid: 0,
-      stdout: null,
-      stderr: null,
-    }) as unknown as Result;
   let start: Start;
   try {
     const { cwd, env = process.env } = options;
     const folder = cwd instanceof URL ? fileURLToPath(cwd) : cwd;
-    start = launcherFor(settled, { file, cwd: folder ?? undefined, path: env.PATH });
+    start = launcherFor(settled, { file, cwd: folder ?? undefined, path: env.PATH }, stdio.length);
   } catch (error) {
     if (error instanceof SandboxError) return failed(error);
     throw error;
@@ -175,6 +165,14 @@ function runLauncher(
     if (telling !== undefined) closeSync(telling);
     start.launcher.close();
   }
+}
+
+let shape: Result | undefined;
+
+/** The result of a start that failed, which differs a little between Nodes. */
+function failed(error: Error): Result {
+  shape ??= childProcess.spawnSync(NOWHERE);
+  return { ...shape, error };
 }
 
 /** withDescriptors fills up with what Node calls 'ignore'. */
