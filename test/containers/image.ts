@@ -1,31 +1,18 @@
-// Real images, built and run with Debian's buildah, podman and runc, without a daemon and without a network. Each image is
-// `FROM scratch` with files of this machine, so nothing is fetched.
+// Images and containers of this suite, with Debian's buildah, podman and runc, without a daemon and without a network for the
+// containers. setup.ts has made what they build on.
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, mkdirSync, realpathSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll } from 'vitest';
+import { inject } from 'vitest';
 
 export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
-const work = mkdtempSync(join(tmpdir(), 'sandbox-run-containers-'));
-const storage = ['--root', join(work, 'storage'), '--runroot', join(work, 'run'), '--storage-driver', 'vfs'];
-afterAll(() => rmSync(work, { recursive: true, force: true }));
-
-const missing = ['buildah', 'podman', 'runc', 'busybox'].filter(
-  (tool) => spawnSync('which', [tool]).status !== 0,
-);
+const made = inject('containers');
+const { storage, work } = 'storage' in made ? made : { storage: [], work: '' };
 
 /** Why containers cannot be run here; undefined if they can. */
-export const unavailable =
-  process.getuid?.() !== 0
-    ? 'needs root'
-    : missing.length > 0
-      ? `needs Debian packages podman buildah runc busybox-static (missing: ${missing.join(', ')})`
-      : undefined;
-if (unavailable !== undefined && process.env.SANDBOX_RUN_REQUIRE_TOOLS !== undefined)
-  throw new Error(unavailable);
+export const unavailable = 'storage' in made ? undefined : made.unavailable;
 
 /** Builds an image. `files`: where in the image → the file or folder here. Its name. */
 export function buildImage(
@@ -60,21 +47,30 @@ export interface Ending {
   readonly stderr: string;
 }
 
-/** Runs the image's entry point with further words. cgroups are left alone, since a test machine may have the hybrid kind;
- * the limits are what a machine without CAP_SYS_RESOURCE can set. */
+/** podman's options for a container here. The limits are what a machine without CAP_SYS_RESOURCE can set. */
+export const runOptions = ['--network=none', '--ulimit', 'nofile=1024:1024', '--ulimit', 'nproc=1024:1024'];
+
+/** Runs the image's entry point with further words. */
 export function runImage(
   name: string,
   words: readonly string[] = [],
   options: readonly string[] = [],
+  runtime = 'runc',
 ): Ending {
-  const limits = ['--ulimit', 'nofile=1024:1024', '--ulimit', 'nproc=1024:1024'];
-  const podman = ['podman', ...storage, '--cgroup-manager', 'cgroupfs', '--runtime', 'runc'];
-  const run = ['run', '--rm', '--network=none', ...limits, ...options, name, ...words];
-  const script = 'umount /sys/fs/cgroup/unified 2>/dev/null; exec "$@"';
-  const result = spawnSync(
-    'unshare',
-    ['-m', '--propagation', 'private', 'sh', '-c', script, 'sh', ...podman, ...run],
-    { encoding: 'utf8', timeout: 60_000 },
-  );
+  return shell('"$@"', [...podman(runtime), 'run', '--rm', ...runOptions, ...options, name, ...words]);
+}
+
+/** podman's words up to its command. */
+export function podman(runtime = 'runc'): readonly string[] {
+  return ['podman', ...storage, '--cgroup-manager', 'cgroupfs', '--runtime', runtime];
+}
+
+/** A script of sh whose `$@` are the words, where runtimes can work: a test machine may have the hybrid kind of cgroups. */
+export function shell(script: string, words: readonly string[]): Ending {
+  const whole = `umount /sys/fs/cgroup/unified 2>/dev/null; ${script}`;
+  const result = spawnSync('unshare', ['-m', '--propagation', 'private', 'sh', '-c', whole, 'sh', ...words], {
+    encoding: 'utf8',
+    timeout: 60_000,
+  });
   return { status: result.status, stdout: result.stdout, stderr: result.stderr };
 }
