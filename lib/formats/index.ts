@@ -15,7 +15,7 @@ import {
   type WriteResult,
 } from './format.ts';
 import { kafel } from './kafel.ts';
-import { kubernetes, kubernetesLocalhost, kubernetesPod } from './kubernetes.ts';
+import { kubernetes, kubernetesBeta, kubernetesLocalhost, kubernetesPod } from './kubernetes.ts';
 import { language } from './language.ts';
 import { minijail, minijailCompiler } from './minijail.ts';
 import { oci } from './oci.ts';
@@ -29,6 +29,7 @@ export const formats: readonly Format[] = [
   oci,
   seccompiler,
   kubernetes,
+  kubernetesBeta,
   kubernetesLocalhost,
   kubernetesPod,
   systemd,

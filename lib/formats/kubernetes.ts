@@ -1,5 +1,5 @@
 // Kubernetes: the SeccompProfile resource of the security profiles operator, the localhost file that a kubelet hands to the
-// runtime, and the lines of a pod that name it. Source: the operator's SeccompProfile v1beta1 (its CRD); Kubernetes, "Restrict a
+// runtime, and the lines of a pod that name it. Source: the operator's CRD (see kubernetes-write.ts); Kubernetes, "Restrict a
 // Container's Syscalls with seccomp".
 //
 // Values in a resource are int64: those from 2^63 on cannot be said. A profile may name a base profile, whose calls are
@@ -7,20 +7,10 @@
 
 import { dirname, join } from 'node:path';
 import { PolicyError } from '../errors.ts';
-import { syscallNumber } from '../linux/syscalls.ts';
-import { permits } from '../policy/action.ts';
 import type { Source } from '../policy/language/source.ts';
-import { meaningOf } from '../policy/meaning.ts';
-import type { Policy } from '../policy/model.ts';
-import {
-  errorIn,
-  type Format,
-  type Loss,
-  type ReadOptions,
-  type ReadResult,
-  type WriteOptions,
-} from './format.ts';
+import { errorIn, type Format, type ReadOptions, type ReadResult } from './format.ts';
 import { Part, writeJson, yaml } from './json.ts';
+import { forRuntime, resourceName, writeResource } from './kubernetes-write.ts';
 import { readSeccomp, seccompOf } from './oci.ts';
 
 export const kubernetes: Format = {
@@ -28,17 +18,14 @@ export const kubernetes: Format = {
   help: 'Kubernetes SeccompProfile resource (security profiles operator)',
   detect: (text) => /^[ \t]*"?kind"?[ \t]*:[ \t]*["']?SeccompProfile\b/m.test(text),
   read: readProfile,
-  write(policy, options) {
-    const { seccomp, lost } = seccompOf(policy, options, { mostValue: (1n << 63n) - 1n });
-    const resource = {
-      apiVersion: 'security-profiles-operator.x-k8s.io/v1beta1',
-      kind: 'SeccompProfile',
-      metadata: { name: resourceName(options.name) },
-      spec: withoutErrno(seccomp),
-    };
-    const text = yaml().stringify(resource, { lineWidth: 110 });
-    return { text, lost: [...lost, ...otherDefault(seccomp), ...forRuntime(policy, options)] };
-  },
+  write: (policy, options) => writeResource(policy, options, 'v1'),
+};
+
+/** What operators before the version that brought `v1` understand. It is read as `kubernetes`. */
+export const kubernetesBeta: Format = {
+  name: 'kubernetes-v1beta1',
+  help: 'The same, for operators that do not serve v1 of it yet',
+  write: (policy, options) => writeResource(policy, options, 'v1beta1'),
 };
 
 /** The file below /var/lib/kubelet/seccomp. It is plain OCI. */
@@ -61,80 +48,6 @@ export const kubernetesPod: Format = {
     return { text: yaml().stringify(pod), lost: [] };
   },
 };
-
-/** What runc and crun call themselves once the filter is in, up to the program. Measured with runc 1.1. */
-const runtimeCalls: readonly string[] = [
-  ...[
-    'capget',
-    'capset',
-    'chdir',
-    'clone',
-    'close',
-    'epoll_ctl',
-    'epoll_pwait',
-    'execve',
-    'exit_group',
-    'fchdir',
-  ],
-  ...[
-    'fcntl',
-    'fstat',
-    'fstatfs',
-    'futex',
-    'getdents64',
-    'getpid',
-    'getppid',
-    'gettid',
-    'mmap',
-    'munmap',
-    'nanosleep',
-  ],
-  ...[
-    'newfstatat',
-    'openat',
-    'prctl',
-    'read',
-    'readlinkat',
-    'rt_sigaction',
-    'rt_sigprocmask',
-    'rt_sigreturn',
-  ],
-  ...['setgid', 'setgroups', 'setuid', 'sigaltstack', 'statfs', 'tgkill', 'uname', 'write'],
-];
-
-function forRuntime(policy: Policy, options: WriteOptions): readonly Loss[] {
-  const [native] = options.abis;
-  const refused = runtimeCalls.filter((name) => {
-    const nr = syscallNumber(native, name);
-    if (nr === undefined) return false;
-    const { rules, otherwise } = meaningOf(policy, native, nr);
-    return !permits(otherwise) && !rules.some((rule) => permits(rule.action));
-  });
-  if (refused.length === 0) return [];
-  const what = `a container's runtime needs calls itself that the policy refuses; add --allow ${refused.join(',')}`;
-  return [{ what, restricts: false }];
-}
-
-const EPERM = 1;
-
-function otherDefault({ defaultErrnoRet }: Readonly<Record<string, unknown>>): readonly Loss[] {
-  if (defaultErrnoRet === undefined || defaultErrnoRet === EPERM) return [];
-  return [{ what: `the default's errno ${defaultErrnoRet}: a resource always has EPERM`, restricts: false }];
-}
-
-/** The resource has no field for the default's errno, which is EPERM there. */
-function withoutErrno(seccomp: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
-  const { defaultErrnoRet: _, ...rest } = seccomp;
-  return rest;
-}
-
-function resourceName(name: string): string {
-  const plain = name
-    .toLowerCase()
-    .replace(/[^a-z0-9.-]+/g, '-')
-    .replace(/^[^a-z0-9]+|[^a-z0-9]+$/g, '');
-  return plain === '' ? 'sandbox' : plain.slice(0, 253);
-}
 
 function readProfile(text: string, options: ReadOptions): ReadResult {
   const profiles = profilesOf(text, options.file);
