@@ -16,6 +16,7 @@ import {
 } from './format.ts';
 import { kafel } from './kafel.ts';
 import { kubernetes, kubernetesBeta, kubernetesLocalhost, kubernetesPod } from './kubernetes.ts';
+import { runtimeCalls } from './kubernetes-write.ts';
 import { language } from './language.ts';
 import { minijail, minijailCompiler } from './minijail.ts';
 import { oci } from './oci.ts';
@@ -23,6 +24,8 @@ import { pledge } from './pledge.ts';
 import { bpf, cHeader } from './program.ts';
 import { seccompiler } from './seccompiler.ts';
 import { systemd } from './systemd.ts';
+
+export { runtimeCalls };
 
 export const formats: readonly Format[] = [
   docker,

@@ -4,6 +4,7 @@ import { type AbiName, abis } from '../linux/abi.ts';
 import { errnoNumber } from '../linux/errno.ts';
 import { groupMembers } from '../linux/groups.ts';
 import { syscallNumber } from '../linux/syscalls.ts';
+import { isNewerThan } from '../linux/versions.ts';
 import { actionText, permits, sameAction } from '../policy/action.ts';
 import { type Action, defaultOf, type Policy } from '../policy/model.ts';
 import { distinct, type Loss, type WriteOptions, type WriteResult } from './format.ts';
@@ -22,6 +23,9 @@ export const archNames: Readonly<Record<string, AbiName | undefined>> = {
   ...{ mips: undefined, 'mips-le': undefined, 'mips64-n32': undefined, 'mips64-le-n32': undefined },
   ...{ ppc: undefined, ppc64: undefined, s390: undefined, parisc: undefined, parisc64: undefined },
 };
+
+/** Up to which kernel the libseccomp of Debian 12 (2.5.4) knows the calls. */
+const OLDEST_LIBSECCOMP = '5.17';
 
 export function write(policy: Policy, { abis: served }: WriteOptions): WriteResult {
   const [native] = served;
@@ -87,6 +91,13 @@ export function write(policy: Policy, { abis: served }: WriteOptions): WriteResu
           names.map((name) => `${name}${suffix}`),
         ),
       );
+    }
+    const late = [...refused.keys()].filter((name) => isNewerThan(name, OLDEST_LIBSECCOMP));
+    if (late.length > 0) {
+      lost.push({
+        what: `a systemd whose libseccomp does not know a call leaves it out of a deny list (systemd-analyze verify tells); newer than Linux ${OLDEST_LIBSECCOMP}: ${late.join(', ')}`,
+        restricts: false,
+      });
     }
   }
   const error = errorText(refusal, lost);

@@ -157,3 +157,12 @@ describe('convert', () => {
     expect(sandboxRun(['convert', docker, docker, '--to', 'oci'])).toMatchObject({ status: 2 });
   });
 });
+
+test('--with-runtime adds what a container’s runtime calls itself, and nothing is left to tell', () => {
+  const policy = file('app.policy', 'default errno EPERM\nunknown errno EPERM\nabi x86_64\nallow read\n');
+  const words = ['convert', policy, '--to', 'kubernetes'];
+  expect(sandboxRun(words).stderr).toMatch(/add --with-runtime, or --allow .*execve/);
+  const { status, stdout, stderr } = sandboxRun([...words, '--with-runtime']);
+  expect([status, stderr]).toEqual([0, '']);
+  expect(stdout).toMatch(/- execve$/m);
+});

@@ -5,6 +5,8 @@ import { basename } from 'node:path';
 import { named } from '../../asking/named.ts';
 import { UsageError } from '../../errors.ts';
 import type { Abi } from '../../linux/abi.ts';
+import { merge } from '../../policy/algebra/merge.ts';
+import { parseStatement } from '../../policy/language/parse.ts';
 import type { Command } from '../command.ts';
 import { loadFormats } from '../files.ts';
 import { policyOptions } from '../options.ts';
@@ -34,11 +36,16 @@ export const convert: Command = {
       help: 'Write there instead of to standard output',
     },
     { name: 'name', value: 'NAME', help: 'What to call the policy, where the format has names' },
+    {
+      name: 'with-runtime',
+      help: "Permit as well what a container's runtime calls itself between the filter and the program",
+    },
     { name: 'allow-loss', help: 'Write it even if it permits more than the policy does' },
   ],
   examples: [
     ['$0 convert docker.json --to policy -o app.policy', 'read a Docker profile'],
     ['$0 convert app.policy --to systemd', 'lines for a unit'],
+    ['$0 convert app.policy --to kubernetes --with-runtime', 'a resource for the operator'],
   ],
   async run(words) {
     const [file, more] = words.words;
@@ -47,17 +54,21 @@ export const convert: Command = {
         advice: 'name several with --policy: they are merged',
       });
     }
-    const { formatNamed, formats, writeAs } = await loadFormats();
+    const { formatNamed, formats, runtimeCalls, writeAs } = await loadFormats();
     const to = words.to as string | undefined;
     if (to === undefined) {
       const names = formats.flatMap((one) => (one.write === undefined ? [] : [one.name]));
       throw new UsageError('convert to what?', { advice: `give --to ${names.join(', --to ')}` });
     }
     const format = formatNamed(to, 'write');
-    const policy = policyFrom(
+    const asked = policyFrom(
       file === undefined ? words : { ...words, policy: [file, ...(words.policy ?? [])] },
       file === undefined ? process.env : {},
     );
+    const policy =
+      words['with-runtime'] === true
+        ? merge([asked, parseStatement(`allow ${runtimeCalls.join(', ')}`, '--with-runtime')])
+        : asked;
     const served = servedAnywhere(words, policy) as readonly [Abi, ...Abi[]];
     const name = (words.name as string | undefined) ?? nameOf(file ?? words.policy?.[0]);
     // Our own language is for people.
