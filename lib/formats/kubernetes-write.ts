@@ -4,7 +4,6 @@
 // A resource has no field for the default's errno; errnoRet 0 is as if it were absent, and means EPERM; its
 // architectures are a fixed list; values are int64.
 
-import { PolicyError } from '../errors.ts';
 import { syscallNumber } from '../linux/syscalls.ts';
 import { permits } from '../policy/action.ts';
 import { meaningOf } from '../policy/meaning.ts';
@@ -17,15 +16,15 @@ type Fields = Readonly<Record<string, unknown>>;
 
 export function writeResource(policy: Policy, options: WriteOptions, version: 'v1' | 'v1beta1'): WriteResult {
   const { seccomp, lost } = seccompOf(policy, options, { mostValue: (1n << 63n) - 1n });
-  if (seccomp.defaultAction === 'SCMP_ACT_NOTIFY')
-    throw new PolicyError('a SeccompProfile cannot notify by default', { advice: 'notify single calls' });
   const { defaultErrnoRet, ...spec } = seccomp;
+  const notifies = spec.defaultAction === 'SCMP_ACT_NOTIFY';
   const resource = {
     apiVersion: `security-profiles-operator.x-k8s.io/${version}`,
     kind: 'SeccompProfile',
     metadata: { name: resourceName(options.name) },
     spec: {
       ...spec,
+      ...(notifies ? { defaultAction: 'SCMP_ACT_ERRNO' } : {}),
       architectures: known(spec),
       syscalls: (seccomp.syscalls as readonly Fields[]).map(withSayableErrno),
     },
@@ -33,7 +32,12 @@ export function writeResource(policy: Policy, options: WriteOptions, version: 'v
   const text = yaml().stringify(resource, { lineWidth: 110 });
   return {
     text,
-    lost: [...lost, ...otherDefault(defaultErrnoRet), ...errnosLost(seccomp), ...forRuntime(policy, options)],
+    lost: [
+      ...lost,
+      ...otherDefault(defaultErrnoRet, notifies),
+      ...errnosLost(seccomp),
+      ...forRuntime(policy, options),
+    ],
   };
 }
 
@@ -70,7 +74,9 @@ export function forRuntime(policy: Policy, options: WriteOptions): readonly Loss
 
 const EPERM = 1;
 
-function otherDefault(errno: unknown): readonly Loss[] {
+function otherDefault(errno: unknown, notifies: boolean): readonly Loss[] {
+  if (notifies)
+    return [{ what: 'default notify is errno EPERM: only single calls can notify', restricts: false }];
   if (errno === undefined || errno === EPERM) return [];
   return [{ what: `the default's errno ${errno}: a resource always has EPERM`, restricts: false }];
 }

@@ -1,7 +1,7 @@
 // A drop-in made from a policy, as the installed systemd reads it, without booting one: `systemd-analyze verify` has nothing to say
 // about it, and `systemd-analyze security` finds each set of dangerous calls open or closed as the policy has it.
 
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -14,25 +14,11 @@ import { parsePolicy } from '../../lib/policy/language/parse.ts';
 import { meaningOf } from '../../lib/policy/meaning.ts';
 import type { Policy } from '../../lib/policy/model.ts';
 import { temporaryFolder } from '../support/temporary.ts';
+import { installedSets } from './systemd-sets.ts';
 import { missing } from './tools.ts';
 
 const lacking = missing('units', ['systemd-analyze (systemd)']);
 const native = abis.x86_64;
-
-/** Calls that the installed systemd knows, by set (sets in sets resolved). */
-function installedSets(): ReadonlyMap<string, readonly string[]> {
-  const text = execFileSync('systemd-analyze', ['--no-pager', 'syscall-filter'], { encoding: 'utf8' });
-  const sets = new Map<string, string[]>();
-  let current: string[] = [];
-  for (const line of text.split('\n')) {
-    if (/^@[\w-]+$/.test(line)) sets.set(line, (current = []));
-    else if (/^ {4}[\w@-]+$/.test(line)) current.push(line.trim());
-    else if (/^# (Ungrouped|Unlisted)/i.test(line)) break;
-  }
-  const members = (name: string): readonly string[] =>
-    (sets.get(name) ?? []).flatMap((one) => (one.startsWith('@') ? members(one) : [one]));
-  return new Map([...sets.keys()].map((name) => [name, members(name)]));
-}
 
 interface Row {
   readonly name: string;
