@@ -327,7 +327,8 @@ function addPlugged(work: Work, modules: readonly Module[], why: string): void {
   if (plugin !== undefined && !plugin.isSurface) addExports(work.reach, plugin, why);
 }
 
-const MAX_NAMES = 32;
+/** Of programs that the program's own strings name. Of more than these most are there by chance, and each brings its code. */
+const MAX_NAMES = 64;
 
 /** Paths of programs that the program's own strings name, and names in PATH where it asks the C library to search there. */
 function constantPrograms(work: Work, path: string, startsByLibrary: boolean): readonly string[] {
@@ -350,8 +351,12 @@ function constantPrograms(work: Work, path: string, startsByLibrary: boolean): r
       if (program !== undefined) names.push(program);
     }
   }
-  // A large program has so many strings that some are names of programs by chance.
-  return names.length > MAX_NAMES ? paths : [...paths, ...names];
+  const found = [...new Set(names)];
+  if (found.length <= MAX_NAMES) return [...paths, ...found];
+  work.notices.push(
+    `${short(own?.path ?? '')} names ${found.length} programs that it could search for, too many to include: give those that it executes with --also PROGRAM`,
+  );
+  return paths;
 }
 
 function conclude(work: Work, sites: readonly CallSite[], executes: boolean, execRefused: boolean): Analysis {
