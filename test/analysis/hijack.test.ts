@@ -28,11 +28,11 @@ interface Running {
   readonly ended: Promise<{ status: number | null; signal: string | null }>;
 }
 
-function start(words: readonly string[]): Promise<Running> {
+function start(words: readonly string[], errors: 'inherit' | 'pipe' = 'inherit'): Promise<Running> {
   const [name, ...rest] = words;
   const child = spawn(name!, rest, {
     cwd: folder,
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', errors],
     env: { ...process.env, XDG_CACHE_HOME: folder },
   });
   const ended = new Promise<{ status: number | null; signal: string | null }>((resolve) => {
@@ -124,3 +124,33 @@ describe.each([
     }
   }, 60_000);
 });
+
+test('--explain says at which call it is stopped', async () => {
+  const marker = join(folder, 'owned');
+  rmSync(marker, { force: true });
+  const { child, port } = await start([process.execPath, cli, '--auto', '--explain', '--', program], 'pipe');
+  let told = '';
+  child.stderr!.on('data', (text: Buffer) => {
+    told += text;
+  });
+  const client = attack(port, 'touch owned');
+  try {
+    await until(() => told.includes('\n'));
+    const event = JSON.parse(told.split('\n')[0]!);
+    expect(event).toMatchObject({
+      event: 'refused',
+      program,
+      call: 'execve',
+      action: 'kill',
+      code: { file: expect.stringMatching(/libc\.so\.6$/) },
+    });
+    expect(event.arguments[0].text).toBe('"/bin/sh"');
+    expect(event.arguments[1].text).toBe('["sh", "-c", "touch owned"]');
+    expect(existsSync(marker)).toBe(false);
+    // The server itself goes on: it was its child that died.
+    expect(await ask(port, 'Ada')).toMatch(/hello Ada\n$/);
+  } finally {
+    child.kill('SIGKILL');
+    client.kill('SIGKILL');
+  }
+}, 60_000);
