@@ -1,13 +1,14 @@
 // `npm run bench:auto [-- WORD …]`: each command line bare and under --auto, in fresh copies of the same folder. Output, exit status
-// and signal have to be the same, and every call that strace sees has to be permitted. WORDs choose lines that contain one.
+// and signal have to be the same, and every call that strace sees has to be permitted with the arguments that it had. WORDs choose lines that contain one.
 // `warm` alone measures starts whose answer is kept (warm.js).
 // Needs Debian's strace, and the programs of lines.js; a program that is missing is said.
 
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { abis, evaluate, parsePolicy, syscallNumber } from '../../dist/lib/index.js';
 import { lines } from './lines.js';
 import { warmTable } from './warm.js';
 
@@ -117,7 +118,7 @@ try {
   rmSync(scratch, { recursive: true, force: true });
 }
 
-/** Calls of a bare run that the policy does not permit. */
+/** Calls of a bare run that the policy does not permit, with their arguments as strace saw them. */
 function callsBeyond(line, folder) {
   const log = join(scratch, 'trace');
   start(
@@ -125,30 +126,41 @@ function callsBeyond(line, folder) {
     line,
     folder,
   );
-  // strace has a name of its own for this one.
-  const seen = new Set(
-    [...readFileSync(log, 'latin1').matchAll(/^\d+ +(?:<\.\.\. )?([a-z_0-9]+)/gm)].map((match) =>
-      match[1].replace(/^umount$/, 'umount2'),
-    ),
-  );
-  const policy = start(
+  const answer = start(
     [process.execPath, cli, '--auto', ...line.flags, '--dry-run', '--json', '--', ...line.words],
     line,
     folder,
   );
-  writeFileSync(join(scratch, 'policy'), policy.output);
-  let permitted;
+  let policy;
   try {
-    permitted = new Set(
-      [...JSON.parse(policy.output).policy.matchAll(/^allow ([^#\n]*)/gm)].flatMap((match) =>
-        match[1].split(',').map((name) => name.trim()),
-      ),
-    );
-  } catch {
-    return [`(no policy: ${policy.errors.trim()})`];
+    policy = parsePolicy(JSON.parse(answer.output).policy, { file: line.words[0] });
+  } catch (error) {
+    return [`(no policy: ${answer.errors.trim()} ${error.message})`];
   }
-  // The launcher's own execve comes before the program; where that is all there is, none is needed.
-  const executions = readFileSync(log, 'latin1').match(/^\d+ +execve\(/gm)?.length ?? 0;
-  if (executions <= 1) seen.delete('execve');
-  return [...seen].filter((name) => !permitted.has(name));
+  // What is after main is not told from what is before here: the whole's own part holds from exec on.
+  const { main, ...whole } = policy;
+  const beyond = new Set();
+  for (const { name, args } of callsIn(readFileSync(log, 'latin1'))) {
+    const action = evaluate(whole, abis.x86_64, { nr: syscallNumber(abis.x86_64, name), args });
+    if (action.kind !== 'allow')
+      beyond.add(`${name}(${args.map((one) => `0x${one.toString(16)}`).join(', ')})`);
+  }
+  return [...beyond];
+}
+
+/** Every call of a log but the first execve, which is strace's own way into the program. */
+function callsIn(text) {
+  const seen = new Map();
+  let isFirst = true;
+  for (const [, name, list] of text.matchAll(/^\d+ +([a-z_0-9]+)\(([^)<=]*)/gm)) {
+    if (name === 'execve' && isFirst) {
+      isFirst = false;
+      continue;
+    }
+    const args = list.match(/0x[0-9a-f]+|\b0\b/g)?.map(BigInt) ?? [];
+    while (args.length < 6) args.push(0n);
+    // strace has a name of its own for this one.
+    seen.set(`${name} ${args.join()}`, { name: name.replace(/^umount$/, 'umount2'), args });
+  }
+  return seen.values();
 }

@@ -8,6 +8,7 @@ import { findLibrary } from '../elf/search.ts';
 import { SandboxError } from '../errors.ts';
 import { abis } from '../linux/abi.ts';
 import { groupMembers } from '../linux/groups.ts';
+import { argumentsOfCalls, type CallArguments } from './arguments.ts';
 import type { Question } from './cache.ts';
 import { functionAt, regionAt } from './code.ts';
 import { type CallSite, callSites, setIdCalls } from './numbers.ts';
@@ -38,6 +39,8 @@ export interface Analysis {
   readonly programs: readonly string[];
   /** Calls by name, with the first place that makes them; undefined: by widening, or by the kernel itself. */
   readonly calls: ReadonlyMap<string, CallSite | undefined>;
+  /** What their arguments can be; a call that is missing can have any. */
+  readonly arguments: ReadonlyMap<string, CallArguments>;
   /** Numbers that could not be known. */
   readonly unknown: readonly CallSite[];
   readonly notices: readonly string[];
@@ -392,11 +395,15 @@ function conclude(work: Work, sites: readonly CallSite[], executes: boolean, exe
     work.notices.push('it contains calls through another ABI (int 0x80), which the filter refuses');
   }
   loaders(work);
+  work.question.progress?.(`asking for arguments of ${calls.size} calls`);
+  const wide = unknown.length > 0 ? WIDE : undefined;
+  const isNamesOnly = work.question.namesOnly === true;
   return {
     reach: work.reach,
     sites,
     programs: work.programs,
     calls: new Map([...calls].sort(([a], [b]) => (a < b ? -1 : 1))),
+    arguments: isNamesOnly ? new Map() : argumentsOfCalls(work.reach, sites, calls.keys(), wide, abi),
     unknown,
     notices: [...new Set(work.notices)],
     executes,

@@ -192,9 +192,17 @@ function signed(bits: Bits, from: number): Bits {
 
 /** Steps that stand for both: bit by bit what they have in common; undefined where they are not of one form. */
 export function joinSteps(a: Steps, b: Steps): Steps | undefined {
-  if (a.length > 1 || b.length > 1) return undefined;
-  const [x, y] = [a[0] ?? bitwise(ALL, 0n), b[0] ?? bitwise(ALL, 0n)];
-  if (x.kind !== 'bitwise' || y.kind !== 'bitwise') return undefined;
-  const unknown = x.unknown | y.unknown | (x.and ^ y.and) | (x.xor ^ y.xor);
-  return [{ kind: 'bitwise', and: x.and & ~unknown, xor: x.xor & ~unknown, unknown }];
+  const [long, short] = a.length < b.length ? [b, a] : [a, b];
+  const joined: Step[] = [];
+  for (const [at, x] of long.entries()) {
+    const y = short[at] ?? identity;
+    if (x.kind === 'bitwise' && y.kind === 'bitwise') {
+      const unknown = x.unknown | y.unknown | (x.and ^ y.and) | (x.xor ^ y.xor);
+      joined.push({ kind: 'bitwise', and: x.and & ~unknown, xor: x.xor & ~unknown, unknown });
+    } else if (keyOfSteps([x]) === keyOfSteps([y])) joined.push(x);
+    else return undefined;
+  }
+  return joined;
 }
+
+const identity = bitwise(ALL, 0n);

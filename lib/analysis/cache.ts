@@ -31,6 +31,8 @@ export interface Question {
   /** Libraries that may be loaded while it runs. */
   readonly plugins: readonly string[];
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Arguments are not asked for: each call is permitted whatever they are. */
+  readonly namesOnly?: boolean;
 }
 
 export interface Answer {
@@ -92,6 +94,7 @@ function keyOf(question: Question, version: string, withWords: boolean): string 
     LD_LIBRARY_PATH ?? null,
     LD_PRELOAD ?? null,
     PATH ?? null,
+    question.namesOnly === true,
     withWords ? words : null,
     withWords || isRelative ? process.cwd() : null,
   ];

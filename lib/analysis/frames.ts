@@ -6,6 +6,8 @@
 // Compiled code has one depth at each instruction. Where two ways disagree it is not known, and values there are lost.
 
 import { type Body, bodyOf, endsThere, operationAt, readAt } from './bodies.ts';
+import { functionAt, use } from './code.ts';
+import { referencesTo } from './ways.ts';
 import type { Module, World } from './world.ts';
 import { flow, found } from './x86-64/lengths.ts';
 import { type Operation, RBP, RSP } from './x86-64/operations.ts';
@@ -91,7 +93,23 @@ function readFrame(world: World, module: Module, index: number): Frame {
     }
     spread(depths, world, module, body);
   }
+  if (module.code.functionIsKnown[index] === 0) {
+    for (const [position, address] of body.addresses.entries()) {
+      if (depths.seen[position] !== 0 || !isJumpedTo(module, address, index)) continue;
+      enter(depths, position, 0, Number.NaN, true);
+      spread(depths, world, module, body);
+    }
+  }
   return { stack: depths.stack, base: depths.base, escapes: escapesOf(module, body, depths) };
+}
+
+/** Whether another function jumps there. In a range whose bounds are not known, what nothing of it leads to is then a function
+ * of its own. */
+function isJumpedTo(module: Module, address: number, index: number): boolean {
+  const { code } = module;
+  return referencesTo(module, address).some(
+    (one) => code.use[one] === use.jump && functionAt(code, code.site[one]!) !== index,
+  );
 }
 
 function enter(depths: Depths, position: number, stack: number, base: number, isUnsure: boolean): void {

@@ -75,15 +75,14 @@ export function frameAt({ world, module, index }: Where): Frame {
   return frameOf(world, module, index);
 }
 
-/** The place of an operand of the instruction there; undefined: the depth of the stack is not known. */
-function placeOf(where: Where, operand: Operand): Place | Load | undefined {
+/** The place of an operand of the instruction there. */
+function placeOf(where: Where, operand: Operand): Place | Load {
   if (operand.kind === 'register') return operand;
   if (operand.kind === 'global') return { kind: 'load', address: operand.address, size: operand.size };
   const { register, offset, size } = operand;
   if (register !== RSP && register !== RBP) return operand;
   const depth = depthAt(frameAt(where), where.position, register);
-  if (!Number.isNaN(depth)) return { kind: 'slot', offset: depth + offset, size, isPassed: false };
-  return register === RSP ? undefined : operand;
+  return Number.isNaN(depth) ? operand : { kind: 'slot', offset: depth + offset, size, isPassed: false };
 }
 
 /** Where the value comes from that stands in `place` after the instruction. */
@@ -114,12 +113,10 @@ function ofRegister(
 }
 
 function sourceOf(where: Where, origin: Origin, ...more: readonly Step[]): Source {
-  const unknown: Source = { kind: 'unknown', why: 'a stack of unknown depth' };
   switch (origin.kind) {
     case 'place': {
       const place = placeOf(where, origin.place);
       const steps = [...origin.steps, ...more];
-      if (place === undefined) return unknown;
       return place.kind === 'load' ? { ...place, steps } : { kind: 'place', place, steps };
     }
     case 'constant':
@@ -127,9 +124,7 @@ function sourceOf(where: Where, origin: Origin, ...more: readonly Step[]): Sourc
     case 'two': {
       const first = placeOf(where, origin.first);
       const second = placeOf(where, origin.second);
-      return first === undefined || second === undefined
-        ? unknown
-        : { ...origin, first, second, steps: more };
+      return { ...origin, first, second, steps: more };
     }
     case 'address':
       return { kind: 'unknown', why: 'an address' };
@@ -163,7 +158,7 @@ function ofSlot(where: Where, operation: Operation, place: Place & { kind: 'slot
   if (store === 'elsewhere') return passed(frame, place);
   if (store.kind === 'global') return same(place);
   const at = placeOf(where, store);
-  if (at === undefined) return lost('a stack of unknown depth');
+  if (at.kind === 'memory' && at.register === RSP) return lost('a stack of unknown depth');
   if (at.kind !== 'slot') return passed(frame, place);
   return written(where, operation, place, at.offset, at.size);
 }
@@ -180,25 +175,27 @@ function written(
   if (offset > place.offset || offset + size < place.offset + place.size)
     return lost('a part of a stored value');
   if (size > POINTER) return lost('a wide store');
+  const part = cut(8 * place.size);
   const shift: Step = { kind: 'right', by: 8 * (place.offset - offset), width: 64 };
-  return operation.stored.map((origin) => sourceOf(where, origin, shift, cut(8 * place.size)));
+  const steps = offset === place.offset ? [part] : [shift, part];
+  return operation.stored.map((origin) => sourceOf(where, origin, ...steps));
 }
 
 function ofMemory(where: Where, operation: Operation, place: Place & { kind: 'memory' }): readonly Source[] {
   if (operation.kind === 'call' || operation.kind === 'syscall') return lost('memory that a call may change');
   const { store } = operation;
+  if (place.register === RSP && (operation.writes & (1 << RSP)) !== 0) return moved(where, operation, place);
   if ((operation.writes & (1 << place.register)) !== 0) {
     const from = operation.register === place.register ? stackOffset(operation) : undefined;
     if (from === undefined) return lost('memory at a pointer from elsewhere');
-    const moved: Memory = {
+    const before: Memory = {
       kind: 'memory',
       register: from.register,
       offset: from.offset + place.offset,
       size: place.size,
     };
-    const at = placeOf(where, moved);
-    if (at === undefined || at.kind === 'load') return lost('a stack of unknown depth');
-    return same(at);
+    const at = placeOf(where, before);
+    return at.kind === 'load' ? lost('memory of the file') : same(at);
   }
   if (store === undefined) return same(place);
   if (typeof store === 'string' || store.kind !== 'memory' || store.register !== place.register)
@@ -206,8 +203,25 @@ function ofMemory(where: Where, operation: Operation, place: Place & { kind: 'me
   return written(where, operation, place, store.offset, store.size);
 }
 
+/** Memory at the stack pointer, where its depth is not known, over an instruction that moves it. */
+function moved(where: Where, operation: Operation, place: Place & { kind: 'memory' }): readonly Source[] {
+  const { stack } = operation;
+  if (stack === undefined || stack === 'aligned') return lost('a stack of unknown depth');
+  if (operation.kind === 'push' && place.offset < POINTER) {
+    return place.offset < 0
+      ? lost('a slot that nothing was stored in')
+      : written(where, operation, place, 0, POINTER);
+  }
+  const before: Memory =
+    typeof stack === 'number'
+      ? { ...place, offset: place.offset + stack }
+      : { ...place, register: stack.register, offset: place.offset + stack.offset };
+  const at = placeOf(where, before);
+  return at.kind === 'load' ? lost('memory of the file') : same(at);
+}
+
 /** A place where control comes from another function, as it is there: `depth` is the stack pointer's offset where control
- * arrives, `there` where it comes from, behind the call's push if it is a call. Undefined: it has no value there. */
+ * arrives, `there` where it comes from; NaN: not known. A call has pushed the return address. A text: it has no value there. */
 export function carried(
   where: Where,
   place: Place,
@@ -215,15 +229,21 @@ export function carried(
   there: number,
   isCall: boolean,
 ): Place | string {
-  if (place.kind !== 'slot') return place;
-  if (Number.isNaN(depth) || Number.isNaN(there)) return 'a stack of unknown depth';
-  const above = place.offset - depth;
-  if (above < (isCall ? POINTER : 0))
-    return isCall ? 'the return address' : 'a slot that nothing was stored in';
-  const offset = above + there;
-  if (offset >= 0 || !place.isPassed) return { ...place, offset };
+  if (place.kind === 'register' || (place.kind === 'memory' && place.register !== RSP)) return place;
+  const above = place.kind === 'slot' ? place.offset - depth : place.offset;
+  if (Number.isNaN(above)) return 'a stack of unknown depth';
+  const pushed = isCall ? POINTER : 0;
+  if (above < pushed) return isCall ? 'the return address' : 'a slot that nothing was stored in';
+  const isPassed = place.kind === 'slot' && place.isPassed;
+  const { size } = place;
+  if (Number.isNaN(there))
+    return isPassed
+      ? 'a stack of unknown depth'
+      : { kind: 'memory', register: RSP, offset: above - pushed, size };
+  const offset = above - pushed + there;
+  if (offset >= 0 || !isPassed) return { kind: 'slot', offset, size, isPassed };
   if (isExposed(frameAt(where), offset)) return 'a variable whose address is passed on';
-  return { ...place, offset, isPassed: false };
+  return { kind: 'slot', offset, size, isPassed: false };
 }
 
 /** Go's own code keeps no registers over calls. Its table of functions tells such a file. */

@@ -1,16 +1,20 @@
-// What an analysis found, as a policy: one statement for each call, with the place in the code that makes it.
+// What an analysis found, as a policy: one statement for each call, or for each group of its uses that belong together, with
+// the place in the code that makes it and the place that its arguments come from.
 
+import { abis } from '../linux/abi.ts';
 import { emptyPolicy, type Policy, type Statement } from '../policy/model.ts';
 import { type Analysis, labelOf, WIDE } from './analyze.ts';
+import type { ArgumentContext, CallArguments } from './arguments.ts';
+import { type Use, usesOf } from './conditions.ts';
+import type { CallSite } from './numbers.ts';
+
+const abi = abis.x86_64;
 
 /** The whole process, from exec on: what runs before main is in it. */
 export function policyOfAnalysis(analysis: Analysis): Policy {
-  const statements: Statement[] = [...analysis.calls].map(([name, site], index) => ({
-    action: { kind: 'allow' },
-    calls: [{ target: { kind: 'name', name } }],
-    note: `${site === undefined ? reasonWithout(name) : labelOf(site.module, site.address)}`,
-    ...(index === 0 ? { comments: head(analysis) } : {}),
-  }));
+  const statements: Statement[] = [...analysis.calls]
+    .flatMap(([name, site]) => statementsOf(name, site, analysis.arguments.get(name)))
+    .map((one, index) => (index === 0 ? { ...one, comments: head(analysis) } : one));
   const refused: readonly Statement[] = analysis.execRefused
     ? [
         {
@@ -21,6 +25,41 @@ export function policyOfAnalysis(analysis: Analysis): Policy {
       ]
     : [];
   return { ...emptyPolicy, default: { kind: 'kill' }, statements: [...statements, ...refused] };
+}
+
+function statementsOf(
+  name: string,
+  site: CallSite | undefined,
+  known: CallArguments | undefined,
+): readonly Statement[] {
+  const place = site === undefined ? reasonWithout(name) : labelOf(site.module, site.address);
+  const uses: readonly Use[] = known === undefined ? [] : usesOf(known, abi);
+  if (known === undefined || uses.length === 0)
+    return [{ action: { kind: 'allow' }, calls: [{ target: { kind: 'name', name } }], note: place }];
+  return uses.map(({ when, contexts }) => ({
+    action: { kind: 'allow' },
+    calls: [{ target: { kind: 'name', name }, ...(when === undefined ? {} : { when }) }],
+    note: noteOf(known, contexts),
+  }));
+}
+
+/** Which function makes the call, where the values come from, and where they are lost. */
+function noteOf({ asked }: CallArguments, contexts: readonly ArgumentContext[]): string {
+  const [first] = contexts;
+  if (first === undefined) return '';
+  const place = labelOf(first.site.module, first.site.address);
+  const from = labelOf(first.from.module, first.from.address);
+  const lost = asked.flatMap(({ parameter }, at) => {
+    const why = contexts.map((one) => one.lost[at]).find((one) => one !== undefined);
+    return why === undefined
+      ? []
+      : [`${parameter.names[0]} is not known: ${why.why} at ${labelOf(why.module, why.address)}`];
+  });
+  const others = new Set(contexts.map((one) => `${one.from.module.index} ${one.from.address}`)).size - 1;
+  return [
+    `${place}${from === place ? '' : `, from ${from}`}${others > 0 ? ` and ${others} more` : ''}`,
+    ...lost,
+  ].join('; ');
 }
 
 function reasonWithout(name: string): string {

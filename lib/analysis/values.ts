@@ -392,11 +392,11 @@ function cross(search: Search, state: State, index: number, spot: Spot, isCall: 
   }
   const where = { world, module: spot.module, index: from, position, address: spot.address };
   const tracks = state.tracks.map((track): Track => {
-    if (track.kind === 'done' || track.place.kind !== 'slot') return track;
+    if (track.kind === 'done' || track.place.kind === 'register') return track;
     const here = bodyOf(state.module, index).positions.get(state.address)!;
     const depth = frameOf(world, state.module, index).stack[here]!;
     const there = frameOf(world, spot.module, from).stack[position]!;
-    const place = carried(where, track.place, depth, isCall ? there - 8 : there, isCall);
+    const place = carried(where, track.place, depth, there, isCall);
     return typeof place === 'string'
       ? done(track.steps, unknownBits, { ...spotOf(state), why: place })
       : { ...track, place };

@@ -20,21 +20,21 @@ export type Way =
   | { readonly kind: 'lookup' }
   | { readonly kind: 'lost'; readonly why: string };
 
-const known = new WeakMap<Reach, Map<string, readonly Way[]>>();
+const known = new WeakMap<Reach, { reached: number; ways: Map<number, readonly Way[]> }>();
 
 /** All ways to an instruction of code that was reached. Asked only once nothing more is reached. */
 export function waysTo(reach: Reach, spot: Spot, index: number): readonly Way[] {
   let kept = known.get(reach);
-  if (kept === undefined) {
-    kept = new Map();
+  if (kept?.reached !== reach.queue.length) {
+    kept = { reached: reach.queue.length, ways: new Map() };
     known.set(reach, kept);
   }
-  const key = `${reach.queue.length} ${spot.module.index} ${spot.address}`;
-  let ways = kept.get(key);
+  const key = keyOf(spot);
+  let ways = kept.ways.get(key);
   if (ways === undefined) {
     ways = [...findWays(reach, spot, index)];
     if (ways.length === 0) ways = [{ kind: 'lost', why: 'no way leads here' }];
-    kept.set(key, ways);
+    kept.ways.set(key, ways);
   }
   return ways;
 }

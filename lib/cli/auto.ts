@@ -23,6 +23,7 @@ export function analysedPolicy({ options, command }: Split, load: () => Answerer
     also: options.also ?? [],
     plugins: options.plugin ?? [],
     environment: process.env,
+    namesOnly: options['names-only'] === true,
   };
   const version = SANDBOX_RUN_BUILD;
   const answer = recall(question, version) ?? ask(load(), question, version);

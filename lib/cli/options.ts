@@ -125,6 +125,7 @@ export const analysisOptions = [
     completes: 'file',
     help: 'With --auto: a library that it may load while it runs',
   },
+  { name: 'names-only', help: 'With --auto: permit calls whatever their arguments are' },
   { name: 'strict', help: 'With --auto: it is an error if the number of a call cannot be known' },
 ] as const satisfies readonly Option[];
 
@@ -221,6 +222,7 @@ export interface RunWords extends PolicyWords, OutputWords {
   readonly auto?: boolean | undefined;
   readonly also?: readonly string[] | undefined;
   readonly plugin?: readonly string[] | undefined;
+  readonly 'names-only'?: boolean | undefined;
   readonly strict?: boolean | undefined;
   readonly explain?: boolean | undefined;
   readonly suggest?: string | undefined;

@@ -10,7 +10,13 @@ import { warmStarts } from '../../bench/auto/warm.js';
 const cli = join(import.meta.dirname, '..', '..', 'bin', 'sandbox-run.cjs');
 const folder = mkdtempSync(join(tmpdir(), 'sandbox-run-analysis-'));
 afterAll(() => rmSync(folder, { recursive: true }));
-const env = { ...process.env, PATH: '/usr/sbin:/usr/bin:/sbin:/bin', XDG_CACHE_HOME: join(folder, 'cache') };
+// A home of its own: bash reads ~/.bashrc where its input is a socket, and what stands there is not part of the command line.
+const env = {
+  ...process.env,
+  HOME: folder,
+  PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
+  XDG_CACHE_HOME: join(folder, 'cache'),
+};
 const sandbox = (...words: string[]) =>
   spawnSync(process.execPath, [cli, ...words], { encoding: 'utf8', env, cwd: folder });
 const compile = (name: string, source: string, ...flags: string[]) => {

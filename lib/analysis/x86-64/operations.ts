@@ -105,9 +105,14 @@ export function readOperation(bytes: Uint8Array, at: number, address: number): O
   const { mnemonic } = instruction;
   const accesses = accessed();
   const kind = kindOf(mnemonic);
-  const destination = instruction.op0Kind === OpKind.Register ? general(instruction.op0Register) : -1;
+  const isWidening = mnemonic === Mnemonic.Cdqe || mnemonic === Mnemonic.Cwde;
+  const destination = isWidening
+    ? 0
+    : instruction.op0Kind === OpKind.Register
+      ? general(instruction.op0Register)
+      : -1;
   const register = destination >= 0 && (accesses.writes & (1 << destination)) !== 0 ? destination : -1;
-  const size = register < 0 ? 0 : RegisterExt.size(instruction.op0Register);
+  const size = register < 0 || isWidening ? 0 : RegisterExt.size(instruction.op0Register);
   const isStore = accesses.stores && kind === 'plain';
   // With a register these reach any number of bits away.
   const isFar = bitStores.has(mnemonic) && instruction.op1Kind === OpKind.Register;
@@ -226,6 +231,8 @@ const immediate = (operand: number) => BigInt.asIntN(64, instruction.immediate(o
 function resultOf(mnemonic: Mnemonic, register: number, size: number): readonly Origin[] {
   const self: Operand = { kind: 'register', register };
   if (register === RSP) return lost('the stack pointer');
+  if (mnemonic === Mnemonic.Cdqe) return [from(self, { kind: 'signed', from: 32, width: 64 })];
+  if (mnemonic === Mnemonic.Cwde) return [from(self, { kind: 'signed', from: 16, width: 32 })];
   if (mnemonic === Mnemonic.Pop)
     return size === 8
       ? [from({ kind: 'memory', register: RSP, offset: 0, size: 8 })]

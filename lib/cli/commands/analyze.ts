@@ -49,6 +49,7 @@ export const analyzeCommand: Command = {
       also: (words.also as readonly string[] | undefined) ?? [],
       plugins: (words.plugin as readonly string[] | undefined) ?? [],
       environment: process.env,
+      namesOnly: words['names-only'] === true,
     });
     const found = policyOfAnalysis(analysis);
     const policy = printPolicy(found);
@@ -85,9 +86,11 @@ export const analyzeCommand: Command = {
     if (words.json === true) {
       const { programs, notices, calls, execRefused, reach } = analysis;
       const files = reach.world.modules.map((one) => one.path);
+      const { summaryOf } = await import('../../analysis/summary.ts');
+      const summary = summaryOf(analysis);
       writeAll(
         1,
-        `${JSON.stringify({ programs, files, calls: [...calls.keys()], notices, execRefused, policy })}\n`,
+        `${JSON.stringify({ programs, files, calls: [...calls.keys()], ...summary, notices, execRefused, policy })}\n`,
       );
     }
     return 0;
