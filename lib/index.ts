@@ -27,6 +27,7 @@ export { type Abi, type AbiName, abiNames, abis } from './linux/abi.ts';
 export { groupMembers, groups } from './linux/groups.ts';
 export { syscallName, syscallNames, syscallNumber } from './linux/syscalls.ts';
 export { type Exec, type ExecError, type ExecFile, exec, execFile } from './node/exec.ts';
+export { neededByNode, type RestrictOptions, restrictSelf } from './node/restrict.ts';
 export type { Sandbox, Sandboxed, SandboxOptions } from './node/sandbox.ts';
 export { type Fork, fork, type Spawn, spawn } from './node/spawn.ts';
 export {
@@ -38,6 +39,7 @@ export {
   spawnSync,
 } from './node/sync.ts';
 export { type RefusedCall, ViolationError } from './node/violation.ts';
+export { shim, type WrapOptions, type Wrapped, wrap } from './node/wrap.ts';
 export { intersect } from './policy/algebra/intersect.ts';
 export { merge } from './policy/algebra/merge.ts';
 export { permissive } from './policy/algebra/permissive.ts';

@@ -10,7 +10,7 @@
 // Started in the place of a program (SR_MODE_SPAWN, lib/node), its words, from argv[0] on, are REPORT[,TELL] FILE ARGV…: FILE is found as execvp finds it, ARGV
 // are all the words of the program, the environment is the program's affair alone, and what goes wrong is written to the descriptor
 // REPORT as a struct sr_report and a text, because standard error is the program's. Exec closes REPORT, and so tells that it went well.
-// TELL is for the watcher. A dash in the place of REPORT: standard error gets the text after all.
+// TELL is for the watcher. Any other word in the place of REPORT: standard error gets the text after all.
 
 #include <errno.h>
 
@@ -128,13 +128,11 @@ static char **whole_command(const struct sr_payload *payload, char **rest, size_
   return words;
 }
 
-/** The number of a descriptor at `text`, which exec closes from now on; -1 where a dash stands. `rest` is what follows. */
+/** The number of a descriptor at `text`, which exec closes from now on; -1 where there is none. `rest` is what follows. */
 static int own_descriptor(const char *text, const char **rest) {
   int fd = 0;
-  if (*text == '-') {
-    *rest = text + 1;
-    return -1;
-  }
+  *rest = text;
+  if (*text < '0' || *text > '9') return -1;
   for (; *text >= '0' && *text <= '9' && fd < 100000000; text++) fd = fd * 10 + (*text - '0');
   *rest = text;
   sr_syscall4(__NR_fcntl, fd, 2 /* F_SETFD */, 1 /* FD_CLOEXEC */, 0);

@@ -93,12 +93,37 @@ function launcherOf(policy: Policy): Launcher {
 }
 
 /** A launcher for a policy whose filter begins at exec (with `phase main`: for its part from exec on, and that at main cannot be). */
-export function openFor(policy: Policy): Launcher {
+function openFor(policy: Policy): Launcher {
   return open(payloadOf(policy));
 }
 
+/** Launchers of wrapped starts, which may come at any time. */
+const lasting = new Map<Policy, Launcher>();
+
+/** Out of the way of descriptors that the program is given. */
+const HIGH = 100;
+
+/** A launcher that stays open as long as this process. */
+export function lastingLauncher(settled: Settled, program: Program): Start {
+  if (settled.at !== 'exec') {
+    const { launcher, file } = anyLauncherFor(settled, program);
+    return { launcher: raised(launcher), file };
+  }
+  const launcher = lasting.get(settled.policy) ?? raised(openFor(settled.policy));
+  lasting.set(settled.policy, launcher);
+  return { launcher, file: program.file };
+}
+
+function raised(launcher: Launcher): Launcher {
+  if (launcher.descriptor === undefined) return launcher;
+  const higher = addonForNode().duplicate(launcher.descriptor, HIGH);
+  if (higher < 0) return launcher;
+  launcher.close();
+  return inMemory(higher);
+}
+
 /** What a launcher for any program holds. */
-export function payloadOf(policy: Policy): Payload {
+function payloadOf(policy: Policy): Payload {
   return { ...base(policy), filters: filtersFor(policy, servedBy(policy.abis)), spawns: true };
 }
 

@@ -1,5 +1,6 @@
 // `check`: what a policy does with single calls, and why. With --expect or --table it is a test of the policy.
 
+import { type Answer, answersFor } from '../../asking/answers.ts';
 import { expectationText, isAsExpected, readTable } from '../../asking/table.ts';
 import { UsageError } from '../../errors.ts';
 import type { Abi } from '../../linux/abi.ts';
@@ -7,7 +8,7 @@ import { actionText, sameAction } from '../../policy/action.ts';
 import { parseInvocation } from '../../policy/language/invocation.ts';
 import { readPolicyText } from '../../policy/language/load.ts';
 import type { Policy } from '../../policy/model.ts';
-import { type Answer, answerAsJson, answerLine, answersFor } from '../answers.ts';
+import { answerAsJson, answerLine } from '../answers.ts';
 import type { Command, CommandWords } from '../command.ts';
 import { policyOptions } from '../options.ts';
 import { writeAll } from '../report.ts';

@@ -1,13 +1,13 @@
 // `pack`: one executable that carries the proved filter, and if wanted the command, and needs no Node where it runs.
 
-import { chmodSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { SandboxError, UsageError } from '../../errors.ts';
 import { rawWords } from '../../launch/argv.ts';
 import { filtersFor } from '../../launch/filters.ts';
-import { inspectLauncher, packLauncher } from '../../launch/pack.ts';
+import { inspectLauncher } from '../../launch/pack.ts';
 import type { Payload } from '../../launch/payload.ts';
+import { writeLauncher } from '../../launch/written.ts';
 import { abis } from '../../linux/abi.ts';
-import { nativeFile } from '../../native.ts';
 import { printPolicy } from '../../policy/language/print.ts';
 import type { Command, CommandWords } from '../command.ts';
 import { policyOptions } from '../options.ts';
@@ -42,31 +42,10 @@ export const pack: Command = {
       command: rawWords(words.words),
       policy: printPolicy(policy),
     };
-    writeProgram(file, packLauncher(emptyLauncher(), payload));
+    writeLauncher(file, payload);
     return 0;
   },
 };
-
-function emptyLauncher(): Uint8Array {
-  try {
-    return readFileSync(nativeFile('sandbox-launch'));
-  } catch (error) {
-    throw new SandboxError((error as Error).message, { cause: error });
-  }
-}
-
-/** Whole or not at all: a half-written launcher must not lie where somebody starts it. */
-function writeProgram(file: string, bytes: Uint8Array): void {
-  const partial = `${file}.${process.pid}`;
-  try {
-    writeFileSync(partial, bytes, { mode: 0o755, flag: 'wx' });
-    chmodSync(partial, 0o755);
-    renameSync(partial, file);
-  } catch (error) {
-    rmSync(partial, { force: true });
-    throw new SandboxError(`cannot write ${file}: ${(error as Error).message}`, { cause: error });
-  }
-}
 
 function inspect(words: CommandWords): number {
   const file = words.inspect as string;
