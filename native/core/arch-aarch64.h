@@ -1,6 +1,7 @@
 // One raw system call on AArch64. Source: syscall(2), "Architecture calling conventions": number in x8, arguments in
-// x0 to x5, result in x0. The fourth to sixth registers carry the launch's cookie: exec clears all of them for the new
-// program (arch/arm64/include/asm/processor.h, start_thread_common).
+// x0 to x5, result in x0. Arguments count as changed: a tracer may have put another call in this one's place (execute.h).
+// The fourth to sixth registers carry the launch's cookie: exec clears all of them for the new program
+// (arch/arm64/include/asm/processor.h, start_thread_common).
 
 #ifndef SANDBOX_RUN_ARCH_H
 #define SANDBOX_RUN_ARCH_H
@@ -19,8 +20,8 @@ static inline long sr_syscall6(long number, long a, long b, long c, long d, long
   register long x4 __asm__("x4") = e;
   register long x5 __asm__("x5") = f;
   __asm__ volatile("svc #0"
-                   : "+r"(x0)
-                   : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
+                   : "+r"(x0), "+r"(x1), "+r"(x2)
+                   : "r"(x8), "r"(x3), "r"(x4), "r"(x5)
                    : "memory");
   return x0;
 }

@@ -1,5 +1,6 @@
 // One raw system call on x86-64. Source: syscall(2), "Architecture calling conventions": number in rax, arguments in
 // rdi rsi rdx r10 r8 r9, result in rax; the instruction itself overwrites rcx and r11.
+// Arguments count as changed: a tracer may have put another call in this one's place (execute.h).
 // The fourth to sixth registers carry the launch's cookie: exec clears them for the new program, which
 // test/kernel/registers.test.ts reads.
 
@@ -17,8 +18,8 @@ static inline long sr_syscall6(long number, long a, long b, long c, long d, long
   register long r9 __asm__("r9") = f;
   long result;
   __asm__ volatile("syscall"
-                   : "=a"(result)
-                   : "0"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+                   : "=a"(result), "+D"(a), "+S"(b), "+d"(c)
+                   : "0"(number), "r"(r10), "r"(r8), "r"(r9)
                    : "rcx", "r11", "memory");
   return result;
 }

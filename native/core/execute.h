@@ -35,4 +35,19 @@ void sr_append_reason(struct sr_message *message, int error);
 __attribute__((noreturn)) void sr_execute(const struct sr_cookie *cookie, const char *path, char *const *argv,
                                           char *const *envp, struct sr_message *message);
 
+/** execve by the cookie: a negated errno, if it comes back. */
+long sr_exec(const struct sr_cookie *cookie, const char *path, char *const *argv, char *const *envp);
+
+/** What a tracer is to make of exit_group(125, &sr_execution). */
+struct sr_execution {
+  const char *path;
+  char *const *argv;
+  char *const *envp;
+};
+extern struct sr_execution sr_execution;
+
+/** From now on sr_exec calls exit_group(125), and the tracer makes exec of that (inject.h). So a tracer that is killed before ends the launch,
+ * too. */
+void sr_exec_by_tracer(void);
+
 #endif

@@ -18,13 +18,13 @@ static char room[PATH_ROOM + NAME_MAX + 2];
 
 /** Comes back with the errno. */
 static int try(const struct sr_cookie *cookie, const char *path, char **argv, char *const *envp) {
-  long result = sr_gated_call(cookie, __NR_execve, (long)path, (long)argv, (long)envp);
+  long result = sr_exec(cookie, path, argv, envp);
   if (result != -ENOEXEC) return (int)-result;
   // The shell reads it: its words are its name, the script, and the arguments from the first one on.
   char *before = argv[-1], *name = argv[0];
   argv[-1] = (char *)shell;
   argv[0] = (char *)path;
-  result = sr_gated_call(cookie, __NR_execve, (long)shell, (long)(argv - 1), (long)envp);
+  result = sr_exec(cookie, shell, argv - 1, envp);
   argv[-1] = before;
   argv[0] = name;
   return (int)-result;

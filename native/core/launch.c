@@ -36,7 +36,7 @@ struct sr_failure sr_launch_in_place(const struct sr_launch *launch) {
     if ((result = sr_reset_signals()) != 0) return failure(SR_STEP_SIGNALS, result);
   }
 
-  if (launch->later != NULL && (result = sr_inject_start(launch->later, launch->cookie)) != 0)
+  if (launch->later != NULL && (result = sr_inject_start(launch)) != 0)
     return failure(SR_STEP_HELPER, result);
   if (launch->attempt != NULL) launch->attempt(launch, launch->context);
   if ((result = sr_install(launch->cookie, &launch->filters[0], launch->flags)) != 0) {

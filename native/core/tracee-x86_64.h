@@ -5,6 +5,7 @@
 #define SANDBOX_RUN_TRACEE_H
 
 #include <linux/ptrace.h>
+#include <linux/uio.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,8 +24,14 @@ enum { SR_R10 = 7, SR_R9 = 8, SR_R8 = 9, SR_RAX = 10, SR_RDX = 12, SR_RSI = 13, 
 /** The longest instruction. */
 #define SR_INSTRUCTION 15
 
-/** `syscall`, in the low bytes of a word of the program's code. */
-static inline uint64_t sr_with_call(uint64_t word) { return (word & ~0xffffUL) | 0x050f; }
+/** `syscall`. */
+#define SR_CALL_SIZE 2
+/** Where a thread ends the program in sr_shelter_code. */
+#define SR_SHELTER_EXIT 2
+#define SR_SHELTER_WORDS 2
+
+/** syscall; mov $125, %edi; mov $231, %eax (exit_group); syscall; hlt. The cookie's registers stay as they are. */
+static const uint64_t sr_shelter_code[SR_SHELTER_WORDS] = {0xb80000007dbf050f, 0x90f4050f000000e7};
 
 /** Whether these bytes of code begin with `syscall`, `sysenter` or `int $0x80`. */
 static inline int sr_is_call(uint64_t word) {
@@ -37,6 +44,23 @@ static inline void sr_prepare_call(uint64_t *registers, long number, const uint6
   registers[SR_RAX] = (uint64_t)number;
   // Not inside a call: nothing is to be restarted.
   registers[SR_ORIG_RAX] = (uint64_t)-1;
+}
+
+/** At the entry of a call: another one in its place, with other arguments. */
+static inline long sr_change_call(int32_t id, uint64_t *registers, long number, const uint64_t arguments[3]) {
+  registers[SR_ORIG_RAX] = (uint64_t)number;
+  registers[SR_RDI] = arguments[0];
+  registers[SR_RSI] = arguments[1];
+  registers[SR_RDX] = arguments[2];
+  struct iovec piece = {registers, SR_REGISTERS * sizeof *registers};
+  return sr_syscall4(__NR_ptrace, PTRACE_SETREGSET, id, 1 /* NT_PRSTATUS */, (long)&piece);
+}
+
+/** The call's number, at its entry, and its arguments. */
+static inline uint64_t sr_call_number(const uint64_t *registers) { return registers[SR_ORIG_RAX]; }
+static inline uint64_t sr_call_argument(const uint64_t *registers, int index) {
+  static const unsigned char places[3] = {SR_RDI, SR_RSI, SR_RDX};
+  return registers[places[index]];
 }
 
 // offsetof(struct user, u_debugreg): regs, fpvalid and its padding, i387, six words, signal, reserved, ar0, fpstate, magic, comm.

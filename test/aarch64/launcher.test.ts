@@ -32,9 +32,19 @@ const compiled = (name: string, sources: readonly string[], ...options: string[]
     ...options,
   ]);
 const native = `-I${join(import.meta.dirname, '..', '..', 'native')}`;
-const core = ['cookie', 'execute', 'inject', 'install', 'launch', 'prepare', 'spawn'].map(
-  (one) => `native/core/${one}.c`,
-);
+const core = [
+  'cookie',
+  'execute',
+  'image',
+  'inject',
+  'install',
+  'launch',
+  'prepare',
+  'rehearse',
+  'shelter',
+  'spawn',
+  'tracing',
+].map((one) => `native/core/${one}.c`);
 const files: Record<string, Uint8Array | string> = {
   'bin/probe': compiled('probe', ['test/kernel/programs/probe.c']),
   'bin/startup': compiled('startup', ['test/kernel/programs/startup.c']),
@@ -53,6 +63,8 @@ const files: Record<string, Uint8Array | string> = {
     '-DEXEC_AGAIN',
   ),
   'bin/later': compiled('later', ['test/aarch64/programs/later.c', ...core], native),
+  'bin/kill-at': compiled('kill-at', ['test/kernel/programs/kill-at.c']),
+  'bin/yama': compiled('yama', ['test/aarch64/programs/yama.c']),
   'bin/launch': launcher,
   'bin/not-a-program': 'echo hello\n',
 };
@@ -219,6 +231,27 @@ const table: readonly (readonly [string, Omit<Case, 'name'>, Expected])[] = [
     { words: ['/bin/later', 'start', '/bin/startup', getppid], env: { THREAD: '1' } },
     { status: 0, output: 'main -1\n' },
   ],
+  // Some of the helper's requests in turn, as test/kernel/later-faults.test.ts has them all: the program ends, and says nothing.
+  ...Array.from(
+    { length: 30 },
+    (_, index) =>
+      [
+        `the helper killed at request ${2 + 7 * index}`,
+        { words: ['/bin/kill-at', String(2 + 7 * index), '/bin/later', 'start', '/bin/startup', getppid] },
+        { output: /^(later: .*helper that begins the filter was killed[\s\S]*|step 7.*\n[\s\S]*)$/ },
+      ] as const,
+  ),
+  ...(['0', '1', '2', '3'] as const).flatMap((scope) =>
+    ([65534, 0] as const).map((user) => {
+      // Under 2 it takes CAP_SYS_PTRACE, under 3 nobody traces. 3 cannot be taken back, so it comes last.
+      const works = scope < '2' || (scope === '2' && user === 0);
+      return [
+        `Yama's ptrace_scope ${scope}, as ${user === 0 ? 'root' : 'nobody'}: ${works ? 'at main' : '125'}`,
+        { words: ['/bin/yama', scope, String(user), '/bin/later', 'start', '/bin/startup', getppid] },
+        works ? { status: 0, output: 'main -1\n' } : { status: 125, output: /^step 7 errno 1\n$/ },
+      ] as const;
+    }),
+  ),
 ];
 
 describe('on AArch64', () => {

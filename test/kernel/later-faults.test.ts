@@ -1,14 +1,15 @@
-// --at entry and --at main where a step fails: an outer filter refuses the step's call, or kills the helper in it. The program then
-// has run nothing of its own past the place: status 125 with a message, or SIGKILL where the helper itself was killed, since then
-// nobody is left who could end it otherwise. Never a hang, never a line of output.
+// --at entry and --at main where a step fails: an outer filter refuses the step's call, or kills the helper in it, or the helper is killed at
+// each of its steps in turn. The program then has run nothing of its own past the place: status 125 with a message, or SIGKILL where the helper
+// is killed while the program runs up to there (native/core/inject.h says why). Never a hang, never a line of output.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { packed, run } from './face.ts';
 import { at } from './face-later.ts';
 import { allBut } from './policies.ts';
-import { file, program } from './stage.ts';
+import { file, program, root } from './stage.ts';
 import { notTried, ordinary, users } from './users.ts';
 
 const atMain = at('main');
@@ -18,17 +19,21 @@ const stripped = () => program('startup', 'dynamic PIE', '-s');
 /** The requests of native/core/inject.c, in the order in which they are first made (include/uapi/linux/ptrace.h). */
 const steps = {
   PTRACE_SEIZE: 0x4206,
-  PTRACE_SYSCALL: 24,
-  PTRACE_GETREGSET: 0x4204,
-  PTRACE_PEEKDATA: 2,
-  PTRACE_POKEUSR: 6,
-  PTRACE_CONT: 7,
+  PTRACE_INTERRUPT: 0x4207,
+  PTRACE_GETEVENTMSG: 0x4201,
+  PTRACE_DETACH: 17,
+  PTRACE_LISTEN: 0x4208,
   PTRACE_GETSIGMASK: 0x420a,
   PTRACE_SETSIGMASK: 0x420b,
-  PTRACE_SINGLESTEP: 9,
+  PTRACE_POKEUSR: 6,
+  PTRACE_CONT: 7,
+  PTRACE_GETREGSET: 0x4204,
+  PTRACE_PEEKDATA: 2,
   PTRACE_POKEDATA: 5,
   PTRACE_SETREGSET: 0x4205,
-  PTRACE_DETACH: 17,
+  PTRACE_SETOPTIONS: 0x4200,
+  PTRACE_SINGLESTEP: 9,
+  PTRACE_SYSCALL: 24,
 } as const;
 
 /** Calls that launcher or helper need beside ptrace, as far as Node itself does without them. */
@@ -66,34 +71,20 @@ describe.each(users)('as $name', (user) => {
     });
   });
 
-  test.each(Object.entries(steps))('%s refused: 125, and main is not reached', async (_, request) => {
+  test.each(Object.entries(steps))('%s refused: 125, and the program is not started', async (_, request) => {
     for (const error of ['EPERM', 'ESRCH', 'EIO'] as const) {
       const ending = await inside(`errno ${error} ptrace(request == ${request})`);
-      expect(ending.stdout).toBe('');
-      // Without its requests the helper can no more make the program exit than let it go: then the kernel kills it.
-      const canExit = ![
-        'PTRACE_SETREGSET',
-        'PTRACE_POKEDATA',
-        'PTRACE_PEEKDATA',
-        'PTRACE_GETREGSET',
-        'PTRACE_CONT',
-        'PTRACE_SYSCALL',
-      ].includes(_);
-      if (canExit && error !== 'ESRCH') expect([ending.status, ending.signal]).toEqual([125, null]);
-      else expect([125, null]).toContain(ending.status);
-      if (ending.status === null) expect(ending.signal).toBe('SIGKILL');
-      if (error !== 'ESRCH') expect(ending.stderr).toMatch(/^sandbox-run: [^\n]*not started\n {2}[^\n]+\n$/);
+      expect(ending).toMatchObject({ status: 125, stdout: '' });
+      expect(ending.stderr).toMatch(/^sandbox-run: [^\n]*not started\n {2}[^\n]+\n$/);
     }
   });
 
-  test.each(Object.entries(steps))('killed at %s: the program goes with it', async (name, request) => {
+  test.each(Object.entries(steps))('killed at the first %s: 125', async (_, request) => {
     const ending = await inside(`kill ptrace(request == ${request})`);
-    expect(ending.stdout).toBe('');
+    expect(ending).toMatchObject({ status: 125, stdout: '' });
     expect(ending.stderr).toMatch(
       /^sandbox-run: [^\n]*the helper that begins the filter was killed; the program was not started\n/m,
     );
-    if (name === 'PTRACE_SEIZE') expect(ending).toMatchObject({ status: 125 });
-    else expect(ending).toMatchObject({ status: null, signal: 'SIGKILL' });
   });
 
   test.each(calls)('%s refused: 125 and a message', async (call) => {
@@ -173,4 +164,91 @@ test.runIf(ordinary !== undefined)('a program that may not be read: 125', async 
   const ending = await run(atMain, { policy, command: [unreadable], user: ordinary! });
   expect(ending).toMatchObject({ status: 125, stdout: '' });
   expect(ending.stderr).toMatch(/cannot be read/);
+});
+
+describe('the helper killed at each of its requests in turn', () => {
+  const core = [
+    'cookie',
+    'execute',
+    'image',
+    'inject',
+    'install',
+    'launch',
+    'prepare',
+    'rehearse',
+    'shelter',
+    'spawn',
+    'tracing',
+  ];
+  const sources = core.map((one) => join(root, 'native', 'core', `${one}.c`));
+  const nameOf = (request: number) =>
+    Object.entries(steps)
+      .find(([, one]) => one === request)![0]
+      .slice(7);
+
+  interface Killed {
+    readonly request: string;
+    readonly deadly: boolean;
+  }
+
+  /** How each ended, up to the first one that was not killed. */
+  function killEach(place: string, program_: string): readonly Killed[] {
+    const launcher = program(
+      'aarch64/programs/later',
+      'dynamic PIE',
+      `-I${join(root, 'native')}`,
+      ...sources,
+    );
+    const found: Killed[] = [];
+    for (let step = 1; step < 1000; step++) {
+      const words = [program('kill-at'), String(step), launcher, place, program_, '110'];
+      const ran = spawnSync(words[0]!, words.slice(1), {
+        stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+        encoding: 'utf8',
+        timeout: HUNG,
+        ...(ordinary?.uid === undefined ? {} : { uid: ordinary.uid, gid: ordinary.gid! }),
+      });
+      const [request, kind, number] = ran.output[3]!.trim().split(' ');
+      if (request === '-1') {
+        expect([kind, number, ran.stdout]).toEqual(['status', '0', 'main -1\n']);
+        return found;
+      }
+      const what = `step ${step}, ${request}`;
+      expect(ran.stdout, what).toBe('');
+      expect(ran.stderr, what).toMatch(
+        /the helper that begins the filter was killed; the program was not started/,
+      );
+      expect([`${kind} ${number}`], what).toContainEqual(expect.stringMatching(/^(status 125|signal 9)$/));
+      found.push({ request: nameOf(Number(request)), deadly: kind === 'signal' });
+    }
+    throw new Error('it never came to its end');
+  }
+
+  test.each([
+    ['entry', 'dynamic PIE', []],
+    ['entry', 'static', []],
+    ['start', 'dynamic PIE', ['-s']],
+    ['start', 'static', ['-s']],
+  ] as const)('at %s of a %s program: 125, but where the program runs', (place, linking, options) => {
+    const killed = killEach(place, program('startup', linking, ...options));
+    const runs: string[][] = [];
+    for (const [index, { request, deadly }] of killed.entries()) {
+      if (index === 0 || deadly !== killed[index - 1]!.deadly) runs.push([]);
+      runs.at(-1)!.push(request);
+    }
+    const isStatic = linking === 'static';
+    // Up to exec; exec, to the first instruction; looking at the program; to the place; installing; back to where the program stood. A static
+    // program stands at its entry from the first instruction on.
+    expect(killed[0]!.deadly).toBe(false);
+    expect(runs).toHaveLength(6);
+    const [, exec, , toPlace, , back] = runs as [string[], string[], string[], string[], string[], string[]];
+    const enter = ['GETREGSET', 'PEEKDATA', 'POKEDATA', 'SETREGSET', 'SETOPTIONS'];
+    expect(unrepeated(exec)).toEqual(['SETREGSET', 'CONT', 'SYSCALL', ...enter]);
+    expect(unrepeated(toPlace).slice(-enter.length)).toEqual(enter);
+    expect(toPlace.includes('CONT')).toBe(!(isStatic && place === 'entry'));
+    expect(toPlace.includes('SINGLESTEP')).toBe(place === 'start');
+    expect(unrepeated(back)).toEqual(['POKEDATA', 'SETREGSET', 'DETACH']);
+  });
+
+  const unrepeated = (list: readonly string[]) => list.filter((one, index) => one !== list[index - 1]);
 });
