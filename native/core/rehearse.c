@@ -65,7 +65,7 @@ static long try_signals(int32_t id) {
   return failed;
 }
 
-static long try_breakpoint(int32_t id) {
+static long try_traps(int32_t id) {
   uint64_t registers[SR_REGISTERS];
   size_t size = 0;
   int status;
@@ -77,7 +77,10 @@ static long try_breakpoint(int32_t id) {
   sr_break_off(id);
   failed = sr_get_registers(id, registers, &size);
   if (sr_failed(failed)) return failed;
-  return size == sizeof registers && registers[SR_PC] == (uint64_t)place ? 0 : -ENOTSUP;
+  if (size != sizeof registers || registers[SR_PC] != (uint64_t)place) return -ENOTSUP;
+  failed = go_on(id, PTRACE_SINGLESTEP, &status);
+  if (sr_failed(failed)) return failed;
+  return sr_is_trap(status) ? 0 : -ENOTSUP;
 }
 
 /** In the shelter: a call, and the end, whose number is changed on the way. */
@@ -111,7 +114,7 @@ int sr_rehearse(const struct sr_cookie *cookie) {
   int32_t id = (int32_t)child;
   long failed = try_stops(id);
   if (!sr_failed(failed)) failed = try_signals(id);
-  if (!sr_failed(failed)) failed = try_breakpoint(id);
+  if (!sr_failed(failed)) failed = try_traps(id);
   if (!sr_failed(failed)) failed = try_calls(id, cookie);
   if (sr_failed(failed)) sr_syscall4(__NR_kill, id, SIGKILL, 0, 0);
   return sr_failed(failed) ? (int)failed : 0;
