@@ -35,6 +35,7 @@ const native = `-I${join(import.meta.dirname, '..', '..', 'native')}`;
 const core = [
   'cookie',
   'execute',
+  'execvp',
   'image',
   'inject',
   'install',

@@ -54,16 +54,18 @@ export function crossCompile(
 export function crossLauncher(folder: string): Buffer {
   const gyp = readFileSync(join(root, 'binding.gyp'), 'utf8');
   const target = gyp.slice(gyp.indexOf('"sandbox-launch"'), gyp.indexOf('"libsandbox"'));
-  const list = (name: string) =>
-    [...new RegExp(`"${name}": \\[([^\\]]*)\\]`).exec(target)![1]!.matchAll(/"([^"]+)"/g)].map(
+  const list = (name: string, text = target) =>
+    [...new RegExp(`"${name}": \\[([^\\]]*)\\]`).exec(text)![1]!.matchAll(/"([^"]+)"/g)].map(
       (one) => one[1]!,
     );
+  const forAll = list('ldflags', gyp).filter((one) => !list('ldflags!').includes(one));
   const options = [
     '-Wall',
     '-Wextra',
     '-Werror',
     ...list('cflags'),
     `-I${join(root, 'native')}`,
+    ...forAll,
     ...list('ldflags'),
   ];
   return crossCompile(join(folder, 'sandbox-launch'), list('sources'), options);
