@@ -7,6 +7,7 @@ import { renameSync, writeFileSync } from 'node:fs';
 import { type Abi, abis } from '../linux/abi.ts';
 import type { Addon } from '../native.ts';
 import { permits } from '../policy/action.ts';
+import { decideData } from '../policy/evaluate.ts';
 import { printPolicy } from '../policy/language/print.ts';
 import type { Action, Policy } from '../policy/model.ts';
 import { answerRefusal } from './answer.ts';
@@ -82,11 +83,11 @@ export function explainRefusals(explaining: Explaining): void {
 
   const learnOf = (notification: Notification): Action => {
     const { data, tid } = notification;
-    const program = programOf(tid);
-    const found = keyOf(program, explaining.abis, explaining.policy, data);
-    const { decision } = found;
+    const decision = decideData(explaining.policy, explaining.abis, data);
     if (permits(decision.action)) return decision.action;
-    const key = seen.size < MOST_KEYS ? found.key : `${program} ${data.arch} ${data.nr}`;
+    const program = programOf(tid);
+    const found = keyOf(program, explaining.abis, data, decision);
+    const key = seen.size < MOST_KEYS ? found : `${program} ${data.arch} ${data.nr}`;
     const known = seen.get(key);
     if (known !== undefined) {
       known.count++;

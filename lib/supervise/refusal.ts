@@ -2,8 +2,7 @@
 
 import { type Abi, abis } from '../linux/abi.ts';
 import { actionText } from '../policy/action.ts';
-import { abiOfData, type Decision, decideData, type SeccompData } from '../policy/evaluate.ts';
-import type { Policy } from '../policy/model.ts';
+import { abiOfData, type Decision, type SeccompData } from '../policy/evaluate.ts';
 import { type DecodedArgument, decodeArguments, printable } from './decode.ts';
 import { codeAt, readThread, type Thread } from './process.ts';
 import { type Changes, callText, changesFor, oneLine, placeOf } from './suggest.ts';
@@ -94,14 +93,13 @@ function reasonText({ by, action }: Decision, abi: Abi): string {
 export function keyOf(
   program: string,
   served: readonly Abi[],
-  policy: Policy,
   data: SeccompData,
-): { readonly key: string; readonly decision: Decision } {
-  const decision = decideData(policy, served, data);
+  decision: Decision,
+): string {
   const abi = abiOfData(data);
-  if (abi === undefined) return { key: `${program} ${data.arch} ${data.nr}`, decision };
+  if (abi === undefined) return `${program} ${data.arch} ${data.nr}`;
   const { narrow } = changesFor(served, data, decision);
-  return { key: `${program} ${abi.name} ${data.nr} ${narrow.policy}`, decision };
+  return `${program} ${abi.name} ${data.nr} ${narrow.policy}`;
 }
 
 /** `openat(AT_FDCWD, "/etc/passwd", O_RDONLY)`. */
