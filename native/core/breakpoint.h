@@ -5,11 +5,21 @@
 
 #include <stdint.h>
 
-/** For a tracee that has just exec'ed: 1 if main was found, 2 if only the entry behind the loader is known, -1 if neither can
- * be watched. */
-int sr_break_at_main(int32_t id);
+enum sr_break {
+  /** Nothing can be watched, or it was no breakpoint of ours. */
+  SR_BREAK_NONE = 0,
+  /** Set at main, or hit there. */
+  SR_BREAK_MAIN = 1,
+  /** Set at, or hit at, the program's entry behind the loader: main is not known. */
+  SR_BREAK_ENTRY = 2,
+  /** Hit at the entry, and set at main now. */
+  SR_BREAK_MOVED = 3,
+};
 
-/** Whether a SIGTRAP of the tracee was that breakpoint, which is then taken away. */
-int sr_break_hit(int32_t id);
+/** For a tracee that has just exec'ed. */
+enum sr_break sr_break_set(int32_t id);
+
+/** Whether a SIGTRAP of the tracee was that breakpoint, which is then taken away. `set` is what sr_break_set gave. */
+enum sr_break sr_break_hit(int32_t id, enum sr_break set);
 
 #endif

@@ -18,9 +18,7 @@ struct sr_task {
   int32_t id;
   uint16_t program;
   uint8_t phase;
-  /** The phase that begins where the breakpoint is, if one is set. */
-  uint8_t next_phase;
-  /** Whether a breakpoint of ours is set. */
+  /** Which breakpoint of ours is set, an enum sr_break. */
   uint8_t breaks;
   /** Whether it is known which program it runs. */
   uint8_t known;

@@ -75,19 +75,22 @@ static void on_exec(struct sr_recorder *recorder, int32_t id) {
   if (id == recorder->process) recorder->started = 1;
   task->program = sr_program_of(recorder, id);
   task->known = 1;
-  int found = sr_break_at_main(id);
-  task->breaks = found >= 0;
-  task->phase = found < 0 ? SR_PHASE_UNKNOWN : SR_PHASE_START;
-  task->next_phase = found == 1 ? SR_PHASE_MAIN : SR_PHASE_ENTRY;
+  task->breaks = (uint8_t)sr_break_set(id);
+  task->phase = task->breaks == SR_BREAK_NONE ? SR_PHASE_UNKNOWN : SR_PHASE_START;
 }
 
 /** The breakpoint at main is ours; any other trap is the program's. */
 static int is_own_trap(struct sr_recorder *recorder, int32_t id) {
   struct sr_task *task = sr_task_find(recorder, id);
-  if (task == NULL || !task->breaks || !sr_break_hit(id)) return 0;
-  task->breaks = 0;
-  task->phase = task->next_phase;
-  return 1;
+  if (task == NULL || task->breaks == SR_BREAK_NONE) return 0;
+  enum sr_break hit = sr_break_hit(id, task->breaks);
+  if (hit == SR_BREAK_MOVED) {
+    task->breaks = SR_BREAK_MAIN;
+  } else if (hit != SR_BREAK_NONE) {
+    task->breaks = SR_BREAK_NONE;
+    task->phase = hit == SR_BREAK_MAIN ? SR_PHASE_MAIN : SR_PHASE_ENTRY;
+  }
+  return hit != SR_BREAK_NONE;
 }
 
 /** 1: the first process is about to end, and waits. */
