@@ -3,8 +3,8 @@
 import type { Program } from '../bpf/instruction.ts';
 import { LaunchError, PolicyError, UsageError } from '../errors.ts';
 import { rawWords } from '../launch/argv.ts';
-import { phasesFor, preloadPhases } from '../launch/filters.ts';
-import { type Helper, launchInPlace, prepareLaunch } from '../launch/in-place.ts';
+import { type Phases, phasesFor, preloadPhases } from '../launch/filters.ts';
+import { type InPlaceLaunch, launchInPlace, prepareLaunch } from '../launch/in-place.ts';
 import type { At } from '../launch/place.ts';
 import type { Abi } from '../linux/abi.ts';
 import { syscallNumber } from '../linux/syscalls.ts';
@@ -20,14 +20,14 @@ import { writeAll } from './report.ts';
 import { policyFrom, servedHere } from './sources.ts';
 import type { Split } from './words.ts';
 
-/** Makes the watcher of --explain (explained.ts). */
+/** What the watcher of --explain changes of a launch (explained.ts). */
 export type WatcherFor = (
   options: RunWords,
   policy: Policy,
   abis: readonly Abi[],
-  filters: readonly Program[],
+  phases: Phases,
   command: readonly string[],
-) => Helper | undefined;
+) => Partial<InPlaceLaunch> | undefined;
 
 /** Becomes the program; comes back only from a dry run. */
 export function run({ options, command }: Split, watcherFor?: WatcherFor, analysed?: Policy): void {
@@ -53,15 +53,14 @@ export function run({ options, command }: Split, watcherFor?: WatcherFor, analys
   if (options.suggest !== undefined && options.explain !== true) {
     throw new UsageError('--suggest needs --explain', { advice: 'add --explain' });
   }
-  if (options.explain === true && (later !== undefined || preloaded !== undefined)) {
-    throw new UsageError('--explain watches a filter that begins at exec', {
-      advice: 'leave out --at and --main-policy, or --explain',
+  if (options.explain === true && preloaded !== undefined) {
+    throw new UsageError('--explain watches a filter that the launcher installs', {
+      advice: 'use --at main in the place of preload, or leave out --explain',
     });
   }
   const launch = { ...phases, command: words };
   if (options['dry-run'] !== true) {
-    const helper = watcherFor?.(options, policy, abis, filters, command);
-    launchInPlace({ ...launch, ...(helper === undefined ? {} : { helper }) });
+    launchInPlace({ ...launch, ...watcherFor?.(options, policy, abis, phases, command) });
   }
   const found = Buffer.from(prepareLaunch(launch).native.path).toString();
   const sizes = filters.map((filter) => filter.length);

@@ -30,6 +30,7 @@ try {
       addon: loadAddon(),
       listener: CHANNEL,
       policy: job.policy,
+      later: job.later,
       abis: job.abis.map((name) => abis[name]),
       main: job.pid,
       suggest: job.suggest,

@@ -12,11 +12,15 @@ import { GATES } from './filters.ts';
 
 /** A proved program that answers as the policy does, or `notify`; undefined where there is none short enough. Never permits what the
  * policy does not. */
-export function singleFilter(policy: Policy, abis: readonly Abi[]): Program | undefined {
+export function singleFilter(
+  policy: Policy,
+  abis: readonly Abi[],
+  gates: readonly string[] = GATES,
+): Program | undefined {
   const heavy = callsByWeight(policy, abis);
   for (let count = 1; ; count *= 2) {
     const asked = new Set(heavy.slice(0, count));
-    const [only, second] = compile(asking(policy, asked), { abis, gates: GATES });
+    const [only, second] = compile(asking(policy, asked), { abis, gates });
     if (second === undefined) return only;
     if (count >= heavy.length) return undefined;
   }

@@ -58,7 +58,7 @@ export function phasesFor(policy: Policy, abis: readonly Abi[], at: At): Phases 
 }
 
 /** The phase of main with what it takes from the whole. */
-function mainOf({ main, kernel, foreign }: Policy): Policy | undefined {
+export function mainOf({ main, kernel, foreign }: Policy): Policy | undefined {
   if (main === undefined) return undefined;
   return {
     ...main,
@@ -68,7 +68,8 @@ function mainOf({ main, kernel, foreign }: Policy): Policy | undefined {
   };
 }
 
-function permittingAll({ foreign }: Policy): Policy {
+/** What holds up to a later beginning where the policy has no phases. */
+export function permittingAll({ foreign }: Policy): Policy {
   return { ...emptyPolicy, default: { kind: 'allow' }, ...(foreign === undefined ? {} : { foreign }) };
 }
 

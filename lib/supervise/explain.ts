@@ -4,16 +4,14 @@
 // If this process dies, the kernel answers refused calls with ENOSYS: they stay refused (seccomp_unotify(2)).
 
 import { renameSync, writeFileSync } from 'node:fs';
-import { type Abi, abis } from '../linux/abi.ts';
+import { abis } from '../linux/abi.ts';
 import type { Addon } from '../native.ts';
 import { permits } from '../policy/action.ts';
-import { decideData } from '../policy/evaluate.ts';
-import { printPolicy } from '../policy/language/print.ts';
-import type { Action, Policy } from '../policy/model.ts';
+import type { Action } from '../policy/model.ts';
 import { answerRefusal } from './answer.ts';
+import { type Judging, judge, suggestionFor } from './judge.ts';
 import { programOf } from './process.ts';
 import { describeRefusal, keyOf, type Notification, type Refusal, readNotification } from './refusal.ts';
-import { type Served, sufficient } from './suggest.ts';
 
 /** Where what is seen goes. */
 export interface Teller {
@@ -41,11 +39,9 @@ export interface Counted {
   readonly change: string;
 }
 
-export interface Explaining {
+export interface Explaining extends Judging {
   readonly addon: Addon;
   readonly listener: number;
-  readonly policy: Policy;
-  readonly abis: readonly Abi[];
   /** The process that was started: when it is killed, all is said before. */
   readonly main: number;
   readonly suggest: string | undefined;
@@ -79,11 +75,12 @@ export function explainRefusals(explaining: Explaining): void {
   let blocks = 0;
   const usesOf = new Map<string, number>();
   let isSummed = false;
-  let suggestion: Served = { policy: explaining.policy, abis: explaining.abis };
+  let suggestion = suggestionFor(explaining);
 
   const learnOf = (notification: Notification): Action => {
     const { data, tid } = notification;
-    const decision = decideData(explaining.policy, explaining.abis, data);
+    const judgement = judge(explaining, data, tid);
+    const { decision } = judgement;
     if (permits(decision.action)) return decision.action;
     const program = programOf(tid);
     const found = keyOf(program, explaining.abis, data, decision);
@@ -96,7 +93,7 @@ export function explainRefusals(explaining: Explaining): void {
     const now = Math.floor(Date.now() / 1000);
     if (now !== second) [second, blocks] = [now, 0];
     const told = blocks++ < BLOCKS_A_SECOND;
-    const refusal = describeRefusal(explaining.abis, notification, decision);
+    const refusal = describeRefusal(explaining.abis, notification, judgement);
     // Its thread was killed while its memory was being read: what was read may be another's.
     if (addon.notifyValid(listener, notification.id) !== 0) return decision.action;
     if (told) teller.refused(refusal);
@@ -106,9 +103,9 @@ export function explainRefusals(explaining: Explaining): void {
     const uses = (usesOf.get(`${data.arch} ${data.nr}`) ?? 0) + 1;
     usesOf.set(`${data.arch} ${data.nr}`, uses);
     const before = suggestion;
-    suggestion = sufficient(suggestion, data, uses > MOST_USES);
+    suggestion = suggestion.permitting(data, uses > MOST_USES);
     if (explaining.suggest !== undefined && suggestion !== before)
-      writeSuggestion(explaining.suggest, suggestion.policy, teller);
+      writeSuggestion(explaining.suggest, suggestion.print(), teller);
     return decision.action;
   };
 
@@ -119,7 +116,7 @@ export function explainRefusals(explaining: Explaining): void {
     teller.summary({
       refusals: calls.reduce((count, one) => count + one.count, 0),
       calls,
-      policy: printPolicy(suggestion.policy),
+      policy: suggestion.print(),
       suggest: explaining.suggest,
     });
   };
@@ -150,7 +147,7 @@ export function explainRefusals(explaining: Explaining): void {
       );
     }
     if (permits(action)) {
-      // Asked because the filter was too short to tell (lib/launch/asked.ts). What is decided by does not change: registers.
+      // Asked because the filter could not tell (lib/launch/asked.ts, watched-later.ts). What is decided by does not change: registers.
       addon.notifyContinue(listener, notification.id);
       continue;
     }
@@ -159,9 +156,9 @@ export function explainRefusals(explaining: Explaining): void {
 }
 
 /** Complete at any moment: a reader finds the old one or the new one. */
-function writeSuggestion(file: string, policy: Policy, teller: Teller): void {
+function writeSuggestion(file: string, policy: string, teller: Teller): void {
   try {
-    writeFileSync(`${file}.new`, printPolicy(policy));
+    writeFileSync(`${file}.new`, policy);
     renameSync(`${file}.new`, file);
   } catch (error) {
     teller.warn(`cannot write ${file}: ${(error as Error).message}`);

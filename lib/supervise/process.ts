@@ -12,6 +12,8 @@ export interface Thread {
   readonly program: string;
   /** How many threads its process has. */
   readonly threads: number;
+  /** How many filters it has; undefined where the kernel does not say (before Linux 5.9). */
+  readonly filters: number | undefined;
   /** Signals by number that are blocked, ignored or caught. */
   readonly masks: { readonly blocked: bigint; readonly ignored: bigint; readonly caught: bigint };
 }
@@ -26,6 +28,7 @@ export function readThread(tid: number): Thread {
     name: field('Name') ?? '?',
     program: programOf(tid),
     threads: Number(field('Threads') ?? 1),
+    filters: field('Seccomp_filters') === undefined ? undefined : Number(field('Seccomp_filters')),
     masks: { blocked: mask('SigBlk'), ignored: mask('SigIgn'), caught: mask('SigCgt') },
   };
 }

@@ -4,6 +4,7 @@ import { type Abi, abis } from '../linux/abi.ts';
 import { actionText } from '../policy/action.ts';
 import { abiOfData, type Decision, type SeccompData } from '../policy/evaluate.ts';
 import { type DecodedArgument, decodeArguments, printable } from './decode.ts';
+import type { Judgement } from './judge.ts';
 import { codeAt, readThread, type Thread } from './process.ts';
 import { type Changes, callText, changesFor, oneLine, placeOf } from './suggest.ts';
 import { symbolAt } from './symbols.ts';
@@ -54,7 +55,7 @@ export interface Refusal {
 export function describeRefusal(
   served: readonly Abi[],
   notification: Notification,
-  decision: Decision,
+  { decision, isOfPhase }: Judgement,
 ): Refusal {
   const { data, tid } = notification;
   const abi = abiOfData(data) ?? abis.x86_64;
@@ -69,10 +70,16 @@ export function describeRefusal(
     nr: data.nr,
     arguments: decodeArguments(call, abi, data.args, tid),
     action: actionText(decision.action),
-    by: reasonText(decision, abi),
+    by: `${reasonText(decision, abi)}${isOfPhase ? ', from main on' : ''}`,
     code: code === undefined ? undefined : { ...code, ...(symbol === undefined ? {} : { symbol }) },
-    changes: changesFor(served, data, decision),
+    changes: isOfPhase ? inPhase(changesFor(served, data, decision)) : changesFor(served, data, decision),
   };
+}
+
+/** No option says something of that phase alone. */
+function inPhase({ narrow, wide }: Changes): Changes {
+  const within = ({ policy }: Changes['narrow']) => ({ policy: `${policy}, in the phase of main` });
+  return { narrow: within(narrow), wide: within(wide) };
 }
 
 function reasonText({ by, action }: Decision, abi: Abi): string {

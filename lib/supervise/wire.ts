@@ -13,10 +13,20 @@ interface Common {
   readonly descriptor?: number;
 }
 
+/** What judges calls beside the policy from a later place on. */
+export interface LaterPolicy {
+  readonly policy: Policy;
+  /** How many filters a thread has before that place; more behind it. */
+  readonly filters: number;
+  /** Whether it is a phase of its own; else there is nothing but it. */
+  readonly isPhase: boolean;
+}
+
 /** Says what is refused, and what would permit it. */
 export interface ExplainJob extends Common {
   readonly kind: 'explain';
   readonly policy: Policy;
+  readonly later?: LaterPolicy;
   /** The ABIs that the filter serves. */
   readonly abis: readonly AbiName[];
   /** Where to write the policy that would have sufficed: an absolute path. */

@@ -18,6 +18,13 @@ void sr_launch_explained(const struct sr_launch *launch, void *context) {
   int listener = sr_install_listening(launch->cookie, explained->watched, launch->flags);
   sr_helper_tell(&explained->helper, listener);
   if (listener >= 0) sr_become(launch);
+  if (launch->later != NULL) {
+    // What begins later is only a mark for the listener.
+    sr_append(launch->message, "refusals cannot be explained here (errno ");
+    sr_append_number(launch->message, (unsigned long)-listener);
+    sr_append(launch->message, "); the program was not started\n  leave out --explain\n");
+    sr_end(launch->cookie, launch->message, 125);
+  }
   say(listener == -EBUSY
           ? "sandbox-run: refusals cannot be explained here: an outer filter has a listener already, and there can be "
             "one; the policy applies all the same\n"
