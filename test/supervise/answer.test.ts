@@ -4,7 +4,7 @@
 import { spawnSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
 import { run } from '../kernel/face.ts';
-import { allBut } from '../kernel/policies.ts';
+import { allBut, minimal } from '../kernel/policies.ts';
 import { canBuild32, program } from '../kernel/stage.ts';
 import { notTried, users } from '../kernel/users.ts';
 import { bothWays, eventsOf, explained, refusalsOf, summaryOf } from './explained.ts';
@@ -61,6 +61,17 @@ describe.each(users)('as $name', (user) => {
     expect(refusalsOf(ending).map((one) => [one.call, one.action])).toEqual([['mkdir', action]]);
     expect(warningsOf(ending)).toEqual([]);
   });
+});
+
+test('under a policy that refuses seccomp, which the thread has to call for its end', async () => {
+  const policy = `${minimal}allow rt_sigaction, rt_sigprocmask\n`;
+  for (const what of ['caught', 'blocked']) {
+    const ending = await bothWays({ policy, command: answered(what) });
+    expect(ending.signal).toBe('SIGSYS');
+    expect(warningsOf(ending)).toEqual([]);
+    // That call is ours, and not told.
+    expect(refusalsOf(ending).map((one) => one.call)).toEqual(['mkdir']);
+  }
 });
 
 test('between other signals each trap is its own, and all are counted', async () => {

@@ -1,4 +1,4 @@
-// Recording changes nothing that a program could see: output and status are those of a bare run, for programs that are
+// Recording and explaining change nothing that a program could see: output and status are those of a bare run, for programs that are
 // sensitive to signals, stops, timing and process trees. `npm run test:transparency` does each ten times.
 
 import { spawnSync } from 'node:child_process';
@@ -145,6 +145,26 @@ describe.each(users)('as $name', (user) => {
         expect(spawnSync('grep', ['-c', '"call"', recording], { encoding: 'latin1' }).stdout).toMatch(
           /^[1-9]/,
         );
+      }
+    },
+    120_000 * ROUNDS,
+  );
+
+  // Each process that starts makes two calls that are refused, as in a kernel that lacks them.
+  test.runIf(ROUNDS > 1).each(cases.map(([name, command]) => ({ name, command })))(
+    'under --explain: $name',
+    ({ command }) => {
+      const words = command();
+      const bare = run(words);
+      const policy = file('default allow\nerrno ENOSYS rseq, set_robust_list\n');
+      for (let round = 0; round < ROUNDS; round++) {
+        const tool = [process.execPath, wholeCommand(), '--explain', '--policy', policy];
+        const { stderr, ...explained } = run([...tool, '--', ...words]);
+        expect(explained).toEqual({ status: bare.status, signal: bare.signal, stdout: bare.stdout });
+        // Its own words stand between our lines.
+        const own = stderr.split('\n').filter((line) => !line.startsWith('{"level":'));
+        expect(own.join('\n')).toBe(bare.stderr);
+        expect(Number(/"refusals":(\d+)/.exec(stderr)?.[1])).toBeGreaterThan(0);
       }
     },
     120_000 * ROUNDS,
