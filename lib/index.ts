@@ -1,17 +1,49 @@
-// The public API: policies as values, what they mean, the proved filters for them, and the launch. Everything here also
-// stands behind the command line. Errors are of the one family in errors.ts.
+// The public API. Importing it does nothing: the native part is loaded when something first needs it (programs that are started, processes
+// that are inspected), and says how to build it where it is not there. Everything that works on policies and filters alone needs no native
+// part. Errors are of the one family in errors.ts.
+//
+//   node/      programs in a sandbox: node:child_process with one option more, and this process itself
+//   api/       policies, filters, and policies from programs
+//   the rest   the values that these work with, and what is known of Linux
 
-export type { Subject } from './asking/decisions.ts';
-export { type Change, type Difference, difference, lostFrom } from './asking/difference.ts';
-export { type Finding, lint, lintRules } from './asking/lint/lint.ts';
-export { filtersOfProcess } from './asking/process.ts';
-export { type Recovered, recover } from './asking/recover.ts';
+export {
+  compile,
+  type Filter,
+  type Inspected,
+  inspect,
+  prove,
+} from './api/filters.ts';
+export {
+  type AbiOptions,
+  type CallOf,
+  type Checked,
+  type Comparable,
+  check,
+  convert,
+  diff,
+  evaluate,
+  explain,
+  intersect,
+  isSubset,
+  lint,
+  merge,
+  type PolicyLike,
+  parsePolicy,
+  type ReadPolicy,
+  type ReadPolicyOptions,
+  readPolicy,
+  subtract,
+  type WritePolicyOptions,
+} from './api/policies.ts';
+export { type Analyzed, type AnalyzeOptions, analyze, learn, type Step } from './api/programs.ts';
+export type { CallRange, Change, Difference } from './asking/difference.ts';
+export { type Finding, type LintRule, lintRules } from './asking/lint/lint.ts';
+export type { Recovered, Unsaid } from './asking/recover.ts';
 export { disassemble } from './bpf/disassemble.ts';
-export { encode, type Instruction, type Program } from './bpf/instruction.ts';
-export { interpret, interpretAll, isConstantAllow } from './bpf/interpret.ts';
-export { type CompileOptions, compile } from './compiler/compile.ts';
+export type { Instruction, Program } from './bpf/instruction.ts';
 export {
   CompileError,
+  type ErrorDetails,
   LaunchError,
   type Place,
   PolicyError,
@@ -19,14 +51,20 @@ export {
   SandboxError,
   UsageError,
 } from './errors.ts';
-export type { Format, Loss, ReadOptions, ReadResult, WriteOptions, WriteResult } from './formats/format.ts';
-export { detectFormat, formatNamed, formats, readAs, writeAs } from './formats/index.ts';
-export { filtersFor } from './launch/filters.ts';
-export { type InPlaceLaunch, launchInPlace } from './launch/in-place.ts';
+export type { Loss, WriteResult } from './formats/format.ts';
+export { formats } from './formats/index.ts';
 export { type Abi, type AbiName, abiNames, abis } from './linux/abi.ts';
 export { groupMembers, groups } from './linux/groups.ts';
 export { syscallName, syscallNames, syscallNumber } from './linux/syscalls.ts';
-export { type Exec, type ExecError, type ExecFile, exec, execFile } from './node/exec.ts';
+export {
+  type Exec,
+  type ExecError,
+  type ExecFile,
+  type ExecFilePromise,
+  type ExecPromise,
+  exec,
+  execFile,
+} from './node/exec.ts';
 export { neededByNode, type RestrictOptions, restrictSelf } from './node/restrict.ts';
 export type { Sandbox, Sandboxed, SandboxOptions } from './node/sandbox.ts';
 export { type Fork, fork, type Spawn, spawn } from './node/spawn.ts';
@@ -40,13 +78,11 @@ export {
 } from './node/sync.ts';
 export { type RefusedCall, ViolationError } from './node/violation.ts';
 export { shim, type WrapOptions, type Wrapped, wrap } from './node/wrap.ts';
-export { intersect } from './policy/algebra/intersect.ts';
-export { merge } from './policy/algebra/merge.ts';
+export { actionText } from './policy/action.ts';
 export { permissive } from './policy/algebra/permissive.ts';
-export { subtract } from './policy/algebra/subtract.ts';
-export { type Decision, decide, evaluate } from './policy/evaluate.ts';
 export { loadPolicy } from './policy/language/load.ts';
-export { parseCalls, parsePolicy, parseStatement } from './policy/language/parse.ts';
+export { parseCalls, parseStatement } from './policy/language/parse.ts';
 export { printPolicy } from './policy/language/print.ts';
-export type { Action, Call, Condition, Policy, Statement, Value } from './policy/model.ts';
-export { explainPolicy } from './policy/words.ts';
+export type { Action, Call, Condition, Operand, Origin, Policy, Statement, Value } from './policy/model.ts';
+export type { Explanation } from './policy/words.ts';
+export type { Learnt } from './supervise/learn.ts';
