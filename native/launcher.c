@@ -13,6 +13,7 @@
 // TELL is for the watcher. Any other word in the place of REPORT: standard error gets the text after all.
 
 #include <errno.h>
+#include <linux/fcntl.h>
 
 #include "core/environment.h"
 #include "core/execvp.h"
@@ -160,6 +161,30 @@ static void start_watcher(const struct sr_payload *payload, int output, struct s
   end(125);
 }
 
+static struct sr_later later_of(const struct sr_payload *payload, const char *prefix, size_t length) {
+  return (struct sr_later){
+      .place = (enum sr_place)payload->place,
+      .offset = payload->offset,
+      .filters = payload->later,
+      .filter_count = payload->later_count,
+      .flags = payload->flags,
+      .prefix = prefix,
+      .prefix_length = length,
+  };
+}
+
+/** A program of another architecture has no place that is known here, which is better found out before it runs. What cannot be read, or is a
+ * script, is looked at when it does. */
+static void must_be_of_this_machine(const char *path) {
+  unsigned char head[5] = {0};
+  long fd = sr_syscall4(__NR_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC, 0);
+  if (sr_failed(fd)) return;
+  sr_syscall4(__NR_read, fd, (long)head, sizeof head, 0);
+  sr_syscall4(__NR_close, fd, 0, 0, 0);
+  if (sr_begins((const char *)head, "\177ELF") && head[4] != 2)
+    refuse("it is not a 64-bit program of this machine; the program was not started\n  pack with --at exec for it\n");
+}
+
 /** In the place of a program. `words` are all of the launcher. */
 __attribute__((noreturn)) static void spawn(struct sr_payload *payload, const struct sr_cookie *cookie, char **words,
                                             size_t count, char **environment) {
@@ -198,15 +223,7 @@ __attribute__((noreturn)) static void spawn(struct sr_payload *payload, const st
     sr_append(&message, request.path);
     sr_append(&message, ": ");
   }
-  struct sr_later later = {
-      .place = (enum sr_place)payload->place,
-      .offset = payload->offset,
-      .filters = payload->later,
-      .filter_count = payload->later_count,
-      .flags = payload->flags,
-      .prefix = prefix,
-      .prefix_length = sizeof prefix - 1,
-  };
+  struct sr_later later = later_of(payload, prefix, sizeof prefix - 1);
   if (payload->later_count > 0) request.later = &later;
   static struct sr_explained explained;
   if (payload->watcher_count > 0) {
@@ -284,6 +301,12 @@ __attribute__((noreturn, used)) static void launcher(long *stack) {
       .message = &message,
       .untouched = 1,
   };
+  struct sr_later later;
+  if (payload.later_count > 0) {
+    must_be_of_this_machine(path);
+    later = later_of(&payload, message.text, message.length);
+    request.later = &later;
+  }
   struct sr_failure failure = sr_launch_in_place(&request);
   message.length = prefix;
   sr_explain(&failure, &message);

@@ -6,9 +6,9 @@ import { dirname, join } from 'node:path';
 import { encode } from '../../lib/bpf/instruction.ts';
 import { nativeAbi } from '../../lib/cli/sources.ts';
 import { compile } from '../../lib/compiler/compile.ts';
-import { filtersFor } from '../../lib/launch/filters.ts';
+import { filtersFor, phasesFor } from '../../lib/launch/filters.ts';
 import { packLauncher } from '../../lib/launch/pack.ts';
-import { nativeFile } from '../../lib/native.ts';
+import { nativeFile, nativePlaces } from '../../lib/native.ts';
 import {
   benchPolicy,
   buildHelper,
@@ -86,6 +86,12 @@ function rowsFor(places: Places): readonly Row[] {
     policy: '',
   };
   writeFileSync(packed, packLauncher(readFileSync(launcherFile), payload), { mode: 0o755 });
+  const packedLater = join(places.scratch, 'faces-launcher-later');
+  const { filters, later } = phasesFor(policy, [native], 'main');
+  const main = { place: nativePlaces.mainByStart, offset: 0, filters: later!.filters };
+  writeFileSync(packedLater, packLauncher(readFileSync(launcherFile), { ...payload, filters, later: main }), {
+    mode: 0o755,
+  });
   const raw = join(places.scratch, 'faces.bpf');
   writeFileSync(raw, encode(compile(policy, { abis: [native] })[0]!));
   const library = nativeFile('libsandbox.so', root);
@@ -102,6 +108,14 @@ function rowsFor(places: Places): readonly Row[] {
       size: size(packed),
       needs: 'nothing',
       begins: 'at exec',
+    },
+    {
+      label: 'packed launcher, pack --at main',
+      words: [packedLater, PROGRAM],
+      over: BARE,
+      size: size(packedLater),
+      needs: 'ptrace of its own child',
+      begins: 'before main',
     },
     {
       label: 'sandbox-launch, list in the environment',

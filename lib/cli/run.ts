@@ -1,21 +1,18 @@
 // The main job: `sandbox-run [options] [--] PROGRAM [ARG…]`. Whatever goes wrong ends here with a message and 125 to 127.
 
 import type { Program } from '../bpf/instruction.ts';
-import { LaunchError, PolicyError, UsageError } from '../errors.ts';
+import { LaunchError, UsageError } from '../errors.ts';
 import { rawWords } from '../launch/argv.ts';
 import { type Phases, phasesFor, preloadPhases } from '../launch/filters.ts';
 import { type InPlaceLaunch, launchInPlace, prepareLaunch } from '../launch/in-place.ts';
-import type { At } from '../launch/place.ts';
 import type { Abi } from '../linux/abi.ts';
 import { syscallNumber } from '../linux/syscalls.ts';
 import { actionText } from '../policy/action.ts';
-import { intersect } from '../policy/algebra/intersect.ts';
-import { permissive } from '../policy/algebra/permissive.ts';
-import { loadPolicy } from '../policy/language/load.ts';
 import { printPolicy } from '../policy/language/print.ts';
 import { defaultOf, type Policy } from '../policy/model.ts';
 import { type Log, logFor } from './log.ts';
 import type { RunWords } from './options.ts';
+import { placeWanted, withMainPolicy } from './phases.ts';
 import { writeAll } from './report.ts';
 import { policyFrom, servedHere } from './sources.ts';
 import type { Split } from './words.ts';
@@ -71,27 +68,6 @@ export function run({ options, command }: Split, watcherFor?: WatcherFor, analys
       ? `${JSON.stringify({ program: found, abis: served, instructions: sizes, default: actionText(defaultOf(policy)), policy: printPolicy(policy) })}\n`
       : `# would run ${found} (${served.join(', ')}; proved, ${sizes.join(' + ')} instructions) under\n${printPolicy(policy)}`,
   );
-}
-
-/** With the phase that --main-policy says, beside the one that the policy itself may have: both must permit a call. */
-function withMainPolicy(policy: Policy, options: RunWords): Policy {
-  const file = options['main-policy'];
-  if (file === undefined) return policy;
-  const said = loadPolicy(file);
-  if (said.main !== undefined) {
-    throw new PolicyError(`${file}: a policy for main has no phases`, { advice: 'give it with --policy' });
-  }
-  const main = policy.main === undefined ? said : intersect(policy.main, said);
-  return { ...policy, main: options.permissive === true ? permissive(main) : main };
-}
-
-function placeWanted(options: RunWords, policy: Policy): At {
-  const at = options.at as At | undefined;
-  if (policy.main === undefined) return at ?? 'exec';
-  if (at !== 'exec') return at ?? 'main';
-  throw new UsageError('the policy has a phase that begins later, and --at exec says otherwise', {
-    advice: 'leave --at out, or give --at entry',
-  });
 }
 
 /** What a curious operator may want to know. Nothing of it is worked out unless it is asked for. */

@@ -88,12 +88,18 @@ long sr_image_read(struct sr_image *image, int32_t id) {
 }
 
 uint64_t sr_image_main(const struct sr_image *image, int32_t id) {
-  uint64_t registers[SR_REGISTERS], before = 0;
+  uint64_t registers[SR_REGISTERS], before = 0, count, words;
+  if (sr_failed(sr_get_registers(id, registers, NULL))) return 0;
+  // The stack at the entry: argc, and behind it argv.
+  words = registers[SR_SP] + 8;
+  if (sr_failed(sr_peek(id, registers[SR_SP], &count))) return 0;
   for (int step = 0; step < START_STEPS; step++) {
     if (sr_failed(sr_get_registers(id, registers, NULL))) return 0;
     uint64_t at = registers[SR_PC], argument = registers[SR_FIRST_ARGUMENT];
     int jumped = before != 0 && (at < before || at > before + SR_INSTRUCTION);
-    if (jumped && argument >= image->code_start && argument < image->code_end && argument != before) return argument;
+    // Anybody's function may be called with an address of code; what starts a main gets its arguments, too.
+    int is_for_main = (uint32_t)sr_call_argument(registers, 1) == (uint32_t)count && sr_call_argument(registers, 2) == words;
+    if (jumped && is_for_main && argument >= image->code_start && argument < image->code_end && argument != before) return argument;
     // Start code asks the kernel for nothing before it hands main over. What does is the program itself, and has no main.
     uint64_t word;
     if (sr_failed(sr_peek(id, at, &word)) || sr_is_call(word)) return 0;

@@ -16,8 +16,8 @@ struct sr_image {
 /** From AT_ENTRY and the program headers of the process `id`, which is stopped. 0 or a negated errno. */
 long sr_image_read(struct sr_image *image, int32_t id);
 
-/** Steps a thread that stands at the entry until the start code leaves for elsewhere with an address of the program's code as first argument: that is
- * main. 0 where it does not come to that. */
+/** Steps a thread that stands at the entry until the start code leaves for elsewhere with an address of the program's code as first argument, and
+ * argc and argv behind it: that is main. 0 where it does not come to that. */
 uint64_t sr_image_main(const struct sr_image *image, int32_t id);
 
 /** How many filters the process has (Linux 5.9), or a negated errno. */
