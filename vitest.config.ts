@@ -9,6 +9,7 @@ export default defineConfig({
       'test/kernel/*-faults.test.ts',
       'test/aarch64/**',
       'test/containers/**',
+      'test/package/**',
       'test/conformance/**',
       'test/docs/**',
     ],

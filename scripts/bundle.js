@@ -88,6 +88,8 @@ async function bundle(outfile, { inner: [before = '', after = ''] = [], isScript
     metafile: true,
     logLevel: 'warning',
     absWorkingDir: root,
+    // Paths below the package go into the files, also where node_modules is a link.
+    preserveSymlinks: true,
     // Loaded when they are first needed, from the package's dependencies.
     external: ['iced-x86', 'yaml'],
     // Only ES modules ask for it; all of ours look for __filename first.
@@ -136,14 +138,17 @@ const pinoBeside = {
  * instead of two, and when it is first called. @type {import('esbuild').Plugin} */
 const widthsLater = {
   name: 'widths',
-  setup({ onLoad, onResolve }) {
-    const real = fileURLToPath(import.meta.resolve('string-width'));
-    onResolve({ filter: /^string-width$/ }, () => ({ path: 'string-width', namespace: 'later' }));
+  setup({ onLoad, onResolve, resolve }) {
+    onResolve({ filter: /^string-width$/ }, ({ namespace }) =>
+      namespace === 'later'
+        ? resolve('./node_modules/string-width', { kind: 'require-call', resolveDir: root })
+        : { path: 'string-width', namespace: 'later' },
+    );
     onLoad({ filter: /^string-width$/, namespace: 'later' }, () => ({
       loader: 'js',
       resolveDir: root,
       contents: `let width;
-module.exports = (...words) => (width ??= require(${JSON.stringify(real)}).default)(...words);`,
+module.exports = (...words) => (width ??= require('string-width').default)(...words);`,
     }));
   },
 };
@@ -173,11 +178,14 @@ function tablesBeside(folder) {
     setup({ onLoad, onResolve }) {
       // In a namespace of their own, because a file of this package would have to be an ES module, which has no getters.
       onResolve({ filter: /^\.\/data\/[^/]+\.ts$/ }, ({ path, resolveDir }) => ({
-        path: join(resolveDir, path),
+        path: relative(root, join(resolveDir, path)),
         namespace: 'table',
       }));
       onLoad({ filter: /./, namespace: 'table' }, async ({ path }) => {
-        const { code } = await transform(readFileSync(path, 'utf8'), { loader: 'ts', format: 'esm' });
+        const { code } = await transform(readFileSync(join(root, path), 'utf8'), {
+          loader: 'ts',
+          format: 'esm',
+        });
         const texts = Object.entries(await import(`data:text/javascript,${encodeURIComponent(code)}`));
         return {
           loader: 'js',

@@ -21,7 +21,7 @@ export function keepCode(command) {
   try {
     const file = join(folder, 'a.policy');
     writeFileSync(file, POLICY);
-    const run = ['--dry-run', '--policy', file, '--allow', 'read,write', '--', 'true'];
+    const run = ['--dry-run', '--policy', file, '--allow', 'read,write', '--', execPath];
     const made = spawnSync(execPath, [fileURLToPath(import.meta.url), command, file, ...run], {
       stdio: ['ignore', 'ignore', 'pipe'],
       env: { PATH: env.PATH },

@@ -12,7 +12,7 @@ export interface Option {
   /** Names that a value must be one of. */
   readonly choices?: readonly string[];
   /** How a shell completes the value. */
-  readonly completes?: 'calls' | 'file' | 'abis' | 'actions';
+  readonly completes?: 'calls' | 'statement' | 'file' | 'abis' | 'actions' | 'formats';
 }
 
 /** Which policy: for running and for every command that takes one. */
@@ -35,6 +35,7 @@ export const policyOptions = [
     name: 'rule',
     value: 'STATEMENT',
     many: true,
+    completes: 'statement',
     help: "One statement of the policy language: 'errno EPERM ptrace'",
   },
   {
@@ -48,6 +49,7 @@ export const policyOptions = [
   {
     name: 'from',
     value: 'FORMAT',
+    completes: 'formats',
     help: 'The format of the policy files, where it is not recognised: docker, oci, systemd, minijail …',
   },
   {

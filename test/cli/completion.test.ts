@@ -1,43 +1,17 @@
-// Completion as the shells do it: bash's function is called with the words that bash would give it, zsh's script is read by zsh.
+// Completion: what is offered for a line. That the shells offer just that is test/package/shells.test.ts.
 
 import { describe, expect, test } from 'vitest';
-import { hasCommand } from '../../bench/section.ts';
 import { commands } from '../../lib/cli/commands/index.ts';
-import { commandNames, runTable } from '../../lib/cli/options.ts';
-import { file } from '../kernel/stage.ts';
-import { notTried } from '../kernel/users.ts';
-import { sandboxRun, start } from './command.ts';
+import { completeLine } from '../../lib/cli/complete/line.ts';
+import { commandNames, outputOptions, runTable } from '../../lib/cli/options.ts';
+import { sandboxRun } from './command.ts';
 
-const bash = file(sandboxRun(['completion', 'bash']).stdout, 'completion.bash');
-const zsh = file(sandboxRun(['completion', 'zsh']).stdout, '_sandbox-run');
+const FORMATS = ['docker', 'kubernetes', 'kubernetes-pod', 'policy'];
+const answer = (...words: readonly string[]) => completeLine(words, commands, FORMATS);
+const offered = (...words: readonly string[]) => answer(...words).candidates.map(({ word }) => word);
 
-/** compopt works only while bash itself completes. */
-const CALL = `source "$1"; shift; compopt() { :; }; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _sandbox_run; printf '%s\\n' "\${COMPREPLY[@]}"`;
-
-/** What bash offers for the last of these words, as it cuts them: also at = and :. */
-function offers(...words: readonly string[]): readonly string[] {
-  const { status, stdout, stderr } = start([
-    '/bin/bash',
-    '--norc',
-    '-c',
-    CALL,
-    'bash',
-    bash,
-    'sandbox-run',
-    ...words,
-  ]);
-  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-  return [...new Set(stdout.split('\n').filter((word) => word !== ''))].sort();
-}
-
-describe('bash', () => {
-  test('reads the script', () => {
-    expect(start(['/bin/bash', '--norc', '-n', bash])).toMatchObject({ status: 0, stdout: '', stderr: '' });
-    const asked = start(['/bin/bash', '--norc', '-c', 'source "$1"; complete -p sandbox-run', 'bash', bash]);
-    expect(asked.stdout).toBe('complete -F _sandbox_run sandbox-run\n');
-  });
-
-  test.for<[readonly string[], readonly string[]]>([
+describe('what is offered', () => {
+  test.for<readonly [readonly string[], readonly string[]]>([
     [['--all'], ['--allow']],
     [
       ['--allow', 'readl'],
@@ -48,79 +22,105 @@ describe('bash', () => {
       ['read,write', 'read,writev'],
     ],
     [
-      ['--allow', 'read', ':', 'writ'],
-      ['write', 'writev'],
+      ['--allow', 'read:writ'],
+      ['read:write', 'read:writev'],
     ],
-    [
-      ['--allow', '=', 'readl'],
-      ['readlink', 'readlinkat'],
-    ],
+    [['--allow=readl'], ['--allow=readlink', '--allow=readlinkat']],
     [['--deny', '@kernel'], ['@kernel-code']],
+    [['--deny', 'ioctl(cmd == TCGETS),@kernel'], ['ioctl(cmd == TCGETS),@kernel-code']],
+    [['--allow', 'ioctl(cm'], ['ioctl(cmd']],
+    [['--allow', 'read,ioctl(cmd == TIOCST'], ['read,ioctl(cmd == TIOCSTI']],
+    [['--allow', 'ioctl(cmd in {TCGETS, TIOCGWI'], ['ioctl(cmd in {TCGETS, TIOCGWINSZ']],
+    [['--allow', 'socket(family == AF_UNI'], ['socket(family == AF_UNIX']],
+    [['--allow', 'socket(domain == AF_UNIX && ty'], ['socket(domain == AF_UNIX && type']],
+    [
+      ['--allow', 'socket(domain == AF_UNIX && (type & SOCK_NON'],
+      ['socket(domain == AF_UNIX && (type & SOCK_NONBLOCK'],
+    ],
+    [['--allow', 'openat(arg2 & O_CRE'], ['openat(arg2 & O_CREAT']],
+    [['--allow', 'openat(flags & O_ACCMODE == O_RDW'], ['openat(flags & O_ACCMODE == O_RDWR']],
+    [['--allow', 'read(count == O_'], []],
+    [['--rule', 'kill-t'], ['kill-thread']],
+    [
+      ['--rule', 'errno ENOS'],
+      ['errno ENOSPC', 'errno ENOSR', 'errno ENOSTR', 'errno ENOSYS'],
+    ],
+    [['--rule', 'errno EPERM read,ptra'], ['errno EPERM read,ptrace']],
+    [['--rule', 'log mount(flags & MS_NOSU'], ['log mount(flags & MS_NOSUID']],
     [['--abi', 'x86_64,aa'], ['x86_64,aarch64']],
     [
       ['--default-action', 'ki'],
       ['kill', 'kill-thread'],
     ],
-    [['--default-action', 'errno', ':', 'EP'], ['EPERM']],
+    [['--default-action', 'errno:ENOSY'], ['errno:ENOSYS']],
     [['--log-level', 'de'], ['debug']],
     [
-      ['--log-level', '='],
-      ['debug', 'error', 'info', 'silent', 'trace', 'warn'],
+      ['--log-level='],
+      ['trace', 'debug', 'info', 'warn', 'error', 'silent'].map((one) => `--log-level=${one}`),
     ],
-    [['-p', '/etc/hostn'], ['/etc/hostname']],
-    [['--policy', '=', '/etc/hostn'], ['/etc/hostname']],
+    [
+      ['--from', 'kub'],
+      ['kubernetes', 'kubernetes-pod'],
+    ],
     [['comple'], ['completion']],
+    [['--json', 'comple'], ['completion']],
     [
       ['completion', ''],
-      ['bash', 'zsh'],
+      ['bash', 'zsh', 'fish'],
     ],
     [['check', '--exp'], ['--expect']],
     [
       ['check', '--expect', 'tra'],
-      ['trace', 'trap'],
+      ['trap', 'trace'],
     ],
+    [['check', '-p', 'x', 'openat(AT_FDCWD, 0, O_RDONLY|O_CRE'], ['openat(AT_FDCWD, 0, O_RDONLY|O_CREAT']],
+    [
+      ['check', 'readl'],
+      ['readlink', 'readlinkat'],
+    ],
+    [['convert', 'x', '--to', 'pol'], ['policy']],
     [
       ['compile', '--format', ''],
-      ['bpf', 'c', 'json', 'listing'],
+      ['listing', 'bpf', 'c', 'json'],
     ],
     [['syscalls', '@io-u'], ['@io-uring']],
     [
-      ['--allow', 'read', '--', '/bin/bas'],
-      ['/bin/bash', '/bin/basename'],
+      ['analyze', 'ls', '--why', 'sock'],
+      ['socket', 'socketpair'],
     ],
+    [['--allow', 'read', '--dr'], ['--dry-run']],
     [['--', '--al'], []],
-    [['--rule', 'al'], []],
+    [['doctor', 'x'], []],
   ])('%j', ([words, expected]) => {
-    const found = offers(...words);
-    // Programs and folders of this machine may be among them.
-    if (words.at(-1)!.startsWith('/') || words.at(-1) === 'comple')
-      expect(found).toEqual(expect.arrayContaining([...expected]));
-    else expect(found).toEqual(expected);
+    expect([...offered(...words)].sort()).toEqual([...expected].sort());
+  });
+
+  test('files, programs, and where another program’s words begin', () => {
+    expect(answer('-p', '')).toEqual({ candidates: [], files: true });
+    expect(answer('lint', 'x')).toMatchObject({ files: true });
+    expect(answer('--allow', 'read', '--', 'l')).toEqual({ candidates: [], files: true, programs: true });
+    expect(answer('anal')).toMatchObject({ files: true, programs: true });
+    expect(answer('--allow', 'read', '--', 'ls', '-l')).toEqual({ candidates: [], program: 3 });
+    expect(answer('--allow', 'read', 'ls', '--all')).toEqual({ candidates: [], program: 2 });
+    expect(answer('learn', '-o', 'x', '--', 'ls', '-')).toEqual({ candidates: [], program: 4 });
+    expect(answer('--allow', 'read,')).toMatchObject({ open: true });
   });
 
   test('every option and command is offered, and no option where it is none', () => {
-    expect(offers('--')).toEqual(runTable.map((option) => `--${option.name}`).sort());
-    expect(offers('')).toEqual(expect.arrayContaining([...commandNames]));
-    for (const command of commands) {
-      const found = offers(command.name, '--');
-      for (const option of command.options) expect(found).toContain(`--${option.name}`);
-      expect(found).not.toContain('--dry-run');
-    }
-  });
-});
-
-describe('zsh', () => {
-  const isThere = hasCommand('zsh');
-  if (!isThere) notTried('completion in zsh', 'it needs Debian package zsh');
-
-  test.runIf(isThere)('reads the script', () => {
-    expect(start(['zsh', '-n', zsh])).toMatchObject({ status: 0, stdout: '', stderr: '' });
+    const flags = (table: readonly { name: string }[]) => table.map(({ name }) => `--${name}`).sort();
+    expect([...offered('--')].sort()).toEqual(flags(runTable));
+    expect([...offered('')].sort()).toEqual([...commandNames].sort());
+    for (const { name, options } of commands)
+      expect([...offered(name, '--')].sort()).toEqual(
+        flags([...options, ...outputOptions, { name: 'help' }]),
+      );
+    for (const { word, help } of answer('--').candidates) expect(help, word).not.toBe('');
   });
 
-  test('every option is in it', () => {
-    const { stdout } = sandboxRun(['completion', 'zsh']);
-    expect(stdout).toMatch(/^#compdef sandbox-run$/m);
-    for (const option of runTable) expect(stdout).toContain(`'--${option.name}[`);
-    for (const name of commandNames) expect(stdout).toContain(`'${name}:`);
+  test('an unknown shell is an error', () => {
+    expect(sandboxRun(['completion', 'tcsh'])).toMatchObject({
+      status: 2,
+      stderr: 'sandbox-run: completion: expected bash, zsh or fish, found tcsh\n',
+    });
   });
 });

@@ -58,6 +58,7 @@ function command(name: string, usage: string, help: string, { example, most, com
     usage: `${usage} [-o FILE]`,
     help,
     options,
+    operands: 'policies',
     examples: [example],
     async run(words) {
       const count = words.words.length;

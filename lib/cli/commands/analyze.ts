@@ -30,6 +30,7 @@ export const analyzeCommand: Command = {
       help: 'Show the shortest way to each place that makes it',
     },
   ],
+  operands: 'program',
   examples: [
     ['$0 analyze ls -o ls.policy', 'a policy file, one line for each call with the function that makes it'],
     ['$0 analyze ls --why socket', 'which functions lead to it'],

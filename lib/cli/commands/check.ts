@@ -33,6 +33,7 @@ export const check: Command = {
       help: 'Check all calls of a table of expected answers; exit with 1 if one is wrong',
     },
   ],
+  operands: 'invocations',
   examples: [
     [
       "$0 check -p app.policy 'openat(AT_FDCWD, 0, O_WRONLY|O_CREAT)'",

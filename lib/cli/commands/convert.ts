@@ -26,6 +26,7 @@ export const convert: Command = {
     {
       name: 'to',
       value: 'FORMAT',
+      completes: 'formats',
       help: 'The format to write: docker, oci, systemd, minijail, bpf, policy …',
     },
     {
@@ -42,6 +43,7 @@ export const convert: Command = {
     },
     { name: 'allow-loss', help: 'Write it even if it permits more than the policy does' },
   ],
+  operands: 'policies',
   examples: [
     ['$0 convert docker.json --to policy -o app.policy', 'read a Docker profile'],
     ['$0 convert app.policy --to systemd', 'lines for a unit'],

@@ -14,6 +14,7 @@ export const diff: Command = {
   usage: 'A B | POLICY RECORDING… [--exit-code]',
   help: 'Say exactly which calls two policies answer differently, or what runs never did of a policy',
   options: [...readingOptions(policyOptions), { name: 'exit-code', help: 'Exit with 1 if they differ' }],
+  operands: 'policies',
   examples: [
     ['$0 diff old.policy new.policy', 'what a change permits, call by call and argument by argument'],
     ['$0 diff docker.json pid:1234', 'what a profile says, and what a process really has'],
@@ -35,6 +36,7 @@ export const subset: Command = {
   usage: 'A B',
   help: 'Exit with 0 if everything that A permits B permits as well',
   options: readingOptions(policyOptions),
+  operands: 'policies',
   examples: [['$0 subset new.policy approved.policy', 'a gate: 1 and the calls that were added, if any']],
   async run(words) {
     const [a, b] = await readTwo(words, 'subset');

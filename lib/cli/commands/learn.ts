@@ -36,6 +36,7 @@ export const learn: Command = {
     { name: 'fast', help: 'Record by notification: faster, but signals may interrupt calls' },
     { name: 'all', help: 'Record also calls that every policy permits (read, write, close, …)' },
   ],
+  operands: 'program',
   examples: [
     ['$0 learn -o app.policy -- ./app --selftest', 'write a policy from one run'],
     ['$0 learn -o app.policy --merge -- ./app --other-task', 'and add what another run needs'],

@@ -16,6 +16,7 @@ export const lint: Command = {
   usage: '[FILE | pid:1234] [policy options] [--json | --sarif]',
   help: 'Name the risks of a policy, each with a rule and a fix; exit with 1 if there is more than notes',
   options: [...policyOptions, { name: 'sarif', help: 'Print SARIF 2.1.0, for code scanning' }],
+  operands: 'policies',
   examples: [
     ['$0 lint app.policy', 'risks, rule by rule'],
     ['$0 lint docker.json --sarif > lint.sarif', 'for a code scanner'],

@@ -29,6 +29,7 @@ export const pack: Command = {
     { name: 'output', alias: 'o', value: 'FILE', completes: 'file', help: 'The launcher to write' },
     { name: 'inspect', value: 'FILE', completes: 'file', help: 'Show what a launcher holds' },
   ],
+  operands: 'program',
   examples: [
     ['$0 pack -p app.policy -o launcher -- /app', './launcher ARG… then runs /app ARG… inside the filter'],
     ['$0 pack -p app.policy -o launcher', './launcher PROGRAM ARG… runs any program inside it'],

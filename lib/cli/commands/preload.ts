@@ -9,6 +9,7 @@ export const preload: Command = {
   usage: '[policy options] -- PROGRAM [ARG…]',
   help: 'Start a dynamic program with libsandbox.so, whose filter begins before main',
   options: policyOptions,
+  operands: 'program',
   examples: [
     [
       '$0 preload --policy app.policy -- ./app',

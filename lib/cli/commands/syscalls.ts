@@ -17,6 +17,7 @@ export const syscalls: Command = {
   usage: '[NAME|NUMBER|@GROUP …] [--abi LIST]',
   help: 'List system calls with numbers and arguments, and groups with their members',
   options: policyOptions.filter((option) => option.name === 'abi'),
+  operands: 'calls',
   examples: [
     ['$0 syscalls', 'all groups, and the calls of this machine'],
     ['$0 syscalls openat @io-uring', 'one call, one group'],
