@@ -3,6 +3,8 @@
 
 #include "process.h"
 
+#include "older-glibc.h"
+
 #include <fcntl.h>
 #include <linux/seccomp.h>
 #include <pthread.h>

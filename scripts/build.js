@@ -1,12 +1,13 @@
 // Builds dist/: the library as ES modules with types (tsc), and the command as a few CommonJS files (bundle.js).
 
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundleCommand } from './bundle.js';
 import { keepCode } from './keep-code.js';
+import { writeManual } from './manual.js';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const require = createRequire(import.meta.url);
@@ -19,16 +20,12 @@ const result = spawnSync(process.execPath, [tsc, '--project', join(root, 'tsconf
 });
 if (result.status !== 0) process.exit(result.status ?? 1);
 
-// What the report of an analysis shows its data with (lib/analysis/report/html.ts).
-mkdirSync(join(root, 'dist', 'report'));
-for (const name of ['page.js', 'page.css'])
-  copyFileSync(join(root, 'lib', 'analysis', 'report', name), join(root, 'dist', 'report', name));
-
 const licences = await bundleCommand(join(root, 'dist'));
 writeFileSync(
   join(root, 'dist', 'LICENSES.txt'),
   `The files beside this one hold code of these packages, too.\n\n${licences}`,
 );
+await writeManual(join(root, 'dist'));
 keepCode(join(root, 'bin', 'sandbox-run.cjs'));
 
 // In a checkout npx looks here first; without the link it would install the checkout into its cache, and may ask to.

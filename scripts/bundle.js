@@ -7,11 +7,12 @@
 //   formats.cjs  the other formats' code, which is as long as the run path, for files that need it
 //   pino.cjs     the log's library, for the first line that is really written
 //   watch.cjs    the process beside a program that is watched: a script of its own, started by Node itself
+//   report/      what the report of an analysis shows its data with (lib/analysis/report/html.ts)
 //   tables/      the kernel's tables (lib/linux/data) are most of the text, and a start needs one or two of them, so each is a
 //                file that is read when the table is first looked into
 
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { argv } from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -53,6 +54,11 @@ export async function bundleCommand(folder, { plain = false } = {}) {
           }),
         ]),
   ]);
+  if (!plain) {
+    mkdirSync(join(folder, 'report'), { recursive: true });
+    for (const name of ['page.js', 'page.css'])
+      copyFileSync(join(lib, 'analysis', 'report', name), join(folder, 'report', name));
+  }
   return licences(root, inputs.flat());
 }
 

@@ -5,21 +5,11 @@ import { SandboxError, UsageError } from '../errors.ts';
 import type { Command, CommandWords } from './command.ts';
 import { commands } from './commands/index.ts';
 import { loadFormats } from './files.ts';
+import { EXIT_STATUS, RUN_EXAMPLES } from './help.ts';
 import { helpOptions, type Option, outputOptions, runTable } from './options.ts';
 import { report, writeAll } from './report.ts';
 import { version } from './version.ts';
 import { mustBeChoice, unknown } from './words.ts';
-
-const EXAMPLES: readonly (readonly [string, string])[] = [
-  ['$0 --allow read,write,exit_group -- ./app', 'start ./app, which may do only this'],
-  ['$0 --deny ptrace,@mount -- ./app', 'everything but this'],
-  ['$0 --policy app.policy -- ./app --its-own-option', 'as a file says'],
-  ['SECCOMP_SYSCALL_ALLOW=read:write $0 ./app', 'as the environment says'],
-];
-
-const EPILOGUE = `Exit status: the program's own, and its death by a signal; 125 if it was not started, 126 if it cannot be
-executed, 127 if it is not found. A program that is killed for a refused call dies of SIGSYS (159 in a shell).
-Commands: 0, 1 for an answer that is no, 2 for an error.`;
 
 /** Runs a command, or shows help or the version. Gives the exit status. */
 export async function main(words: readonly string[]): Promise<number> {
@@ -42,11 +32,11 @@ export async function main(words: readonly string[]): Promise<number> {
     )
     .help(false)
     .version(false)
-    .epilogue(EPILOGUE)
+    .epilogue(`Exit status: ${EXIT_STATUS[0]!.toLowerCase()}${EXIT_STATUS.slice(1)}`)
     .fail((message, error) => {
       throw error instanceof SandboxError ? error : usageError(error?.message ?? message);
     });
-  for (const [command, what] of EXAMPLES) parser.example(command, what);
+  for (const [command, what] of RUN_EXAMPLES) parser.example(command, what);
   addOptions(parser, runTable);
   for (const command of commands) addCommand(parser, command, (found) => (chosen = { command, found }));
   try {

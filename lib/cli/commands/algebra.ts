@@ -29,37 +29,49 @@ export const merge = command(
   'A B …',
   'Add policies up: the union of their statements, the stricter default',
   {
-    example: ['$0 merge base.policy extra.policy', 'as include does'],
+    examples: [
+      ['$0 merge base.policy extra.policy', 'as include does'],
+      ['$0 merge learnt-*.policy -o app.policy', 'what several runs taught'],
+    ],
     combine: (policies) => mergePolicies(policies),
   },
 );
 
 export const intersect = command('intersect', 'A B …', 'The stricter answer of all policies to each call', {
-  example: ['$0 intersect ours.policy docker.json', 'what is left inside a container'],
+  examples: [
+    ['$0 intersect ours.policy docker.json', 'what is left inside a container'],
+    ['$0 intersect app.policy pid:1234', 'what is left below the filters of a process'],
+  ],
   combine: (policies, scope) => policies.reduce((a, b) => intersectPolicies(a, b, scope)),
 });
 
 export const subtract = command('subtract', 'A B', 'Permit exactly what A permits and B does not', {
-  example: ['$0 subtract learnt.policy reviewed.policy', 'what is still to be looked at'],
+  examples: [
+    ['$0 subtract learnt.policy reviewed.policy', 'what is still to be looked at'],
+    [
+      '$0 subtract docker.json app.policy -o unused.policy',
+      'what a profile permits and a program never needed',
+    ],
+  ],
   most: 2,
   combine: ([a, b], scope) => subtractPolicies(a!, b!, scope),
 });
 
 interface Parts {
-  readonly example: readonly [string, string];
+  readonly examples: Command['examples'];
   /** How many policies it takes; absent: any number from two on. */
   readonly most?: number;
   combine(policies: readonly Policy[], scope: AlgebraOptions): Policy;
 }
 
-function command(name: string, usage: string, help: string, { example, most, combine }: Parts): Command {
+function command(name: string, usage: string, help: string, { examples, most, combine }: Parts): Command {
   return {
     name,
     usage: `${usage} [-o FILE]`,
     help,
     options,
     operands: 'policies',
-    examples: [example],
+    examples,
     async run(words) {
       const count = words.words.length;
       if (count < 2 || count > (most ?? count)) {

@@ -37,7 +37,10 @@ export const subset: Command = {
   help: 'Exit with 0 if everything that A permits B permits as well',
   options: readingOptions(policyOptions),
   operands: 'policies',
-  examples: [['$0 subset new.policy approved.policy', 'a gate: 1 and the calls that were added, if any']],
+  examples: [
+    ['$0 subset new.policy approved.policy', 'a gate: 1 and the calls that were added, if any'],
+    ['$0 subset app.policy docker.json', 'whether a container of Docker permits all of it'],
+  ],
   async run(words) {
     const [a, b] = await readTwo(words, 'subset');
     const lost = lostFrom(a, b, optionsOf(words));

@@ -11,7 +11,10 @@ export const doctor: Command = {
   usage: '[--json]',
   help: 'Say what this kernel and container offer, and what works here',
   options: [],
-  examples: [['$0 doctor', 'before you wonder why something is refused']],
+  examples: [
+    ['$0 doctor', 'before you wonder why something is refused'],
+    ['$0 doctor --json', 'the same for a script'],
+  ],
   run(words) {
     const facts = gatherFacts(loadAddon(), nativeAbi());
     const verdicts = verdictsOf(facts);

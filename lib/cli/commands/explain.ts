@@ -14,7 +14,10 @@ export const explain: Command = {
   usage: '[policy options] [--listing]',
   help: 'Say in words what a policy permits',
   options: [...policyOptions, { name: 'listing', help: 'Show the compiled program with comments instead' }],
-  examples: [['$0 explain -p app.policy', 'what it permits, and what happens to the rest']],
+  examples: [
+    ['$0 explain -p app.policy', 'what it permits, and what happens to the rest'],
+    ['$0 explain -p docker.json --listing', "another tool's profile, as the kernel gets it"],
+  ],
   run(words) {
     if (words.words.length > 0) {
       throw new UsageError(`explain takes no ${words.words[0]}`, { advice: 'name the policy with --policy' });

@@ -13,8 +13,9 @@ export const preload: Command = {
   examples: [
     [
       '$0 preload --policy app.policy -- ./app',
-      'refuses static and setuid programs, which load no such library',
+      'static and setuid programs load no library, and are refused',
     ],
+    ['$0 preload --deny @mount,ptrace -- ./app', 'start-up calls need not be in a policy'],
   ],
   run() {
     throw new UsageError('preload takes its options after its name', {
