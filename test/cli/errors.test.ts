@@ -129,8 +129,8 @@ describe('commands: 2', () => {
       ['check', '--allow', 'read', '--expect', 'maybe', 'read'],
       /--expect:1:1: expected an action/,
     ],
-    ['an unknown shell', ['completion', 'fish'], /expected bash or zsh, found fish/],
-    ['no shell', ['completion'], /expected bash or zsh, found nothing/],
+    ['an unknown shell', ['completion', 'tcsh'], /expected bash, zsh or fish, found tcsh/],
+    ['no shell', ['completion'], /expected bash, zsh or fish, found nothing/],
     ['an unknown name', ['syscalls', 'opneat'], /no system call opneat\n {2}did you mean openat\?/],
     ['an unknown group', ['syscalls', '@netwrok-io'], /no group @netwrok-io\n {2}did you mean @network-io\?/],
     [

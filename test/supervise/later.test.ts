@@ -89,7 +89,7 @@ test('what is suggested permits it in the phase that has refused it', async () =
     expect(round).toBeLessThan(10);
     policy = readFileSync(suggestion, 'utf8');
   }
-  expect(policy).toMatch(/phase main \{[^]*allow getppid/);
+  expect(policy).toMatch(/phase main \{[\s\S]*allow getppid/);
 });
 
 test('inside another explained run it says that it cannot, and the policy holds from main on', async () => {
