@@ -1,4 +1,4 @@
-// What libseccomp and the formats around it call architectures and actions, and which calls hide behind socketcall and ipc.
+// What libseccomp and the formats around it call architectures and actions.
 // Source: OCI runtime-spec, config-linux.md, "Seccomp"; libseccomp's seccomp.h.in and src/arch-x86.c (its multiplexed calls).
 
 import type { AbiName } from '../linux/abi.ts';
@@ -43,34 +43,3 @@ export const goArchNames: Readonly<Record<AbiName, string>> = {
   mips64: 'mips64',
   mipsel64: 'mipsel64',
 };
-
-/** Numbers of socketcall(call, …), SYS_SOCKET … in include/uapi/linux/net.h. */
-const socketCalls = [
-  ...['socket', 'bind', 'connect', 'listen', 'accept', 'getsockname', 'getpeername', 'socketpair'],
-  ...['send', 'recv', 'sendto', 'recvfrom', 'shutdown', 'setsockopt', 'getsockopt', 'sendmsg', 'recvmsg'],
-  ...['accept4', 'recvmmsg', 'sendmmsg'],
-];
-
-/** Numbers of ipc(call, …), SEMOP … in include/uapi/linux/ipc.h. */
-const ipcCalls: Readonly<Record<string, number>> = {
-  semop: 1,
-  semget: 2,
-  semctl: 3,
-  semtimedop: 4,
-  msgsnd: 11,
-  msgrcv: 12,
-  msgget: 13,
-  msgctl: 14,
-  shmat: 21,
-  shmdt: 22,
-  shmget: 23,
-  shmctl: 24,
-};
-
-/** The multiplexer that a call hides behind on some ABIs, and its number there. */
-export function multiplexed(name: string): { readonly call: string; readonly number: number } | undefined {
-  const socket = socketCalls.indexOf(name);
-  if (socket >= 0) return { call: 'socketcall', number: socket + 1 };
-  const ipc = Object.hasOwn(ipcCalls, name) ? ipcCalls[name] : undefined;
-  return ipc === undefined ? undefined : { call: 'ipc', number: ipc };
-}

@@ -9,12 +9,12 @@
 //   numbers above the largest one that is named  ENOSYS, unless the default is allow, log or trace
 
 import { type Abi, type AbiName, abis } from '../linux/abi.ts';
+import { multiplexed } from '../linux/multiplexed.ts';
 import { syscallNames, syscallNumber } from '../linux/syscalls.ts';
 import { actionText, sameAction } from '../policy/action.ts';
 import { and, type Truth } from '../policy/algebra/truth.ts';
 import type { Action, Origin, Policy } from '../policy/model.ts';
 import type { OrderedRule } from './first-match.ts';
-import { multiplexed } from './libseccomp.ts';
 
 export interface RuncRule {
   readonly action: Action;

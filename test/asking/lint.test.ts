@@ -7,7 +7,8 @@ import { type Abi, abis } from '../../lib/linux/abi.ts';
 import { parsePolicy } from '../../lib/policy/language/parse.ts';
 
 const read = (text: string) => parsePolicy(text, { file: 'app.policy' });
-const rulesIn = (text: string, served: readonly Abi[] = [abis.x86_64]) =>
+const servedBy = (text: string) => read(text).abis?.map((name) => abis[name]) ?? [abis.x86_64];
+const rulesIn = (text: string, served: readonly Abi[] = servedBy(text)) =>
   lint(read(text), served).map(({ rule }) => rule);
 
 /** By rule: with the risk, and nearly the same without it. */
@@ -81,6 +82,26 @@ const cases: Readonly<Record<string, readonly (readonly [risky: string, safe: st
     ],
     ['default allow\nkill read(fd == 1 && fd == 2)', 'default allow\nkill read(fd == 1 && count == 2)'],
     ['default kill\nallow #450\nallow #450', 'default kill\nallow #450\nallow #451'],
+  ],
+  'multiplexer-open': [
+    [
+      'abi x86_64, i386\ndefault allow\nerrno EPERM socket(family == AF_VSOCK)',
+      'abi x86_64, i386\ndefault allow\nerrno EPERM socket(family == AF_VSOCK)\nerrno ENOSYS socketcall',
+    ],
+    [
+      'abi i386\ndefault kill\nallow socket(family == AF_UNIX), connect, socketcall',
+      'abi i386\ndefault kill\nallow socket(family == AF_UNIX), connect, socketcall(call == 3)',
+    ],
+    [
+      'abi i386\ndefault allow\nkill shmat, semop',
+      'abi i386\ndefault allow\nkill shmat, semop, ipc(call & 0xffff == 1 || call & 0xffff == 21)',
+    ],
+    // accept is there through socketcall alone.
+    ['abi i386\ndefault allow\nkill accept', 'abi x86_64\ndefault allow\nkill accept'],
+    [
+      'abi i386\ndefault allow\nkill @network-io except socketcall',
+      'abi i386\ndefault allow\nkill @network-io',
+    ],
   ],
   'pointer-comparison': [
     ['default kill\nallow write(buf:64 == 4096)', 'default kill\nallow write(buf != NULL)'],

@@ -2,6 +2,7 @@
 // statements.ts, rules about widths in widths.ts.
 
 import { group, groupMembers } from '../../linux/groups.ts';
+import { multiplexed, multiplexedCalls } from '../../linux/multiplexed.ts';
 import { permits } from '../../policy/action.ts';
 import { defaultOf, foreignOf } from '../../policy/model.ts';
 import type { Context, Finding, Found } from './context.ts';
@@ -132,6 +133,13 @@ export const lintRules: readonly LintRule[] = [
     find: siblings,
   },
   {
+    id: 'multiplexer-open',
+    level: 'warning',
+    sentence: 'A refused call can be made through another one, whose arguments lie in memory.',
+    fix: 'refuse socketcall and ipc on this ABI with errno ENOSYS where its C library knows the calls themselves, or do not serve the ABI',
+    find: multiplexers,
+  },
+  {
     id: 'nesting-closed',
     level: 'note',
     sentence:
@@ -221,6 +229,25 @@ function siblings(context: Context): readonly Found[] {
   return [...found].map(([older, open]) => ({
     calls: [older, ...open],
     message: `${older} is refused, but ${open.join(', ')} ${open.length === 1 ? 'does' : 'do'} the same and ${open.length === 1 ? 'is' : 'are'} permitted.`,
+  }));
+}
+
+/** What is said of socket and the like, where the ABI has socketcall or ipc and they let the same call through. */
+function multiplexers(context: Context): readonly Found[] {
+  const through = new Map<string, string[]>();
+  for (const name of multiplexedCalls) {
+    const { call, number } = multiplexed(name)!;
+    if (context.decision(call) === undefined || !isNamed(context, name)) continue;
+    // A call that the ABI has only there, and that is spoken of, is not permitted by that.
+    const isRefused =
+      context.decision(name) === undefined ? permits(defaultOf(context.policy)) : context.mayRefuse(name);
+    // The high half of ipc's number is a version.
+    if (!isRefused || !context.mayPermit(call, `call & 0xffff == ${number}`)) continue;
+    through.set(call, [...(through.get(call) ?? []), name]);
+  }
+  return [...through].map(([call, names]) => ({
+    calls: [...names, call],
+    message: `On ${context.abi.name} ${call} does what is refused of ${names.join(', ')}; no filter can see its arguments.`,
   }));
 }
 
