@@ -46,9 +46,9 @@ export function watcherFor(
     return none('the policy needs several filters, and one can have a listener');
   }
   const watched = watchedProgram(only, addon);
-  if (watched.untold !== undefined) {
+  if (watched.isUntold) {
     const what = 'refusals by kill-thread and trap cannot be told here';
-    writeAll(2, `sandbox-run: ${what}: ${watched.untold}; the policy applies all the same\n`);
+    writeAll(2, `sandbox-run: ${what}: ${watched.untraced}; the policy applies all the same\n`);
   }
   const job = encodeJob({
     kind: 'explain',
@@ -60,6 +60,7 @@ export function watcherFor(
       ? {}
       : { later: { policy: whole.main, filters: filtersNow + 1, isPhase: policy.main !== undefined } }),
     abis: abis.map((abi) => abi.name),
+    ...(watched.untraced === undefined ? {} : { untraced: watched.untraced }),
     ...(options.suggest === undefined ? {} : { suggest: resolve(options.suggest) }),
   });
   return {

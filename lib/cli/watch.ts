@@ -31,6 +31,7 @@ try {
       listener: CHANNEL,
       policy: job.policy,
       later: job.later,
+      untraced: job.untraced,
       abis: job.abis.map((name) => abis[name]),
       main: job.pid,
       suggest: job.suggest,

@@ -15,29 +15,34 @@ const RETURN_CONSTANT = 0x06;
 export interface Watched {
   /** The proved program with its refusals handed to a listener: same tests, same way through them, another answer. */
   readonly program: Program;
-  /** Why kill-thread and trap are left to the kernel here, where the program has them: they are done, but not told. */
-  readonly untold?: string;
+  /** Why a watcher cannot trace here, which it needs to do more than give an errno; undefined where it can. It has to be told. */
+  readonly untraced?: string;
+  /** Whether the program has kill-thread or trap, and they are left to the kernel for that reason: done, but not told. */
+  readonly isUntold: boolean;
 }
 
 export function watchedProgram(program: Program, addon: Pick<Addon, 'probe'>): Watched {
   const actionOf = (k: number) => (k & 0xffff0000) >>> 0;
+  const has = (...actions: number[]) =>
+    program.some((one) => one.code === RETURN_CONSTANT && actions.includes(actionOf(one.k)));
   const traced = [RET_KILL_THREAD, RET_TRAP];
-  const needed = program.some((one) => one.code === RETURN_CONSTANT && traced.includes(actionOf(one.k)));
-  const untold = needed ? whyNotTraced(addon) : undefined;
-  const told = [RET_KILL_PROCESS, RET_ERRNO, ...(untold === undefined ? traced : [])];
+  const untraced = has(RET_KILL_PROCESS, ...traced) ? whyNotTraced(addon) : undefined;
+  const told = [RET_KILL_PROCESS, RET_ERRNO, ...(untraced === undefined ? traced : [])];
   return {
     program: program.map((one) =>
       one.code === RETURN_CONSTANT && told.includes(actionOf(one.k)) ? { ...one, k: RET_USER_NOTIF } : one,
     ),
-    ...(untold === undefined ? {} : { untold }),
+    ...(untraced === undefined ? {} : { untraced }),
+    isUntold: untraced !== undefined && has(...traced),
   };
 }
 
-/** Why a watcher could not do `kill-thread` and `trap` to every descendant of this process (native/core/answer.h). */
+/** Why a watcher could not trace every descendant of this process (native/core/answer.h). */
 function whyNotTraced(addon: Pick<Addon, 'probe'>): string | undefined {
   const status = textOf('/proc/self/status') ?? '';
   if (!/^TracerPid:\s*0$/m.test(status)) return 'the program is traced already';
-  const [traced] = addon.probe(probeKinds.trace, 0);
+  const [traced, ended] = addon.probe(probeKinds.trace, 0);
+  if (ended !== 0) return 'an outer sandbox ends who traces';
   if (traced !== 0) return `tracing is not permitted (errno ${-traced})`;
   const yama = Number(textOf('/proc/sys/kernel/yama/ptrace_scope') ?? 0);
   const effective = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0'}`);

@@ -178,6 +178,7 @@ function watchedPayload(policy: Policy, file: string): Payload {
       { advice: 'leave out explain, or use a shorter policy' },
     );
   }
+  const watched = watchedProgram(only, addonForNode());
   const text = encodeJob({
     kind: 'explain',
     // It is not known yet, and only tells when a summary is due, which nobody reads here.
@@ -187,13 +188,14 @@ function watchedPayload(policy: Policy, file: string): Payload {
     descriptor: OUTPUT,
     policy,
     abis: abis.map((abi) => abi.name),
+    ...(watched.untraced === undefined ? {} : { untraced: watched.untraced }),
   });
   return {
     ...base(policy),
     filters,
     spawns: true,
     watcher: {
-      filter: watchedProgram(only, addonForNode()).program,
+      filter: watched.program,
       command: [process.execPath, watchScript()].map((word) => Buffer.from(word)),
       text: Buffer.from(text),
     },

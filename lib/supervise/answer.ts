@@ -15,6 +15,8 @@ export interface Answering {
   readonly addon: Pick<Addon, 'notifyAnswer' | 'notifyRefuse' | 'signalThread'>;
   readonly listener: number;
   readonly native: Abi;
+  /** Why threads cannot be traced, if that is known beforehand. */
+  readonly untraced: string | undefined;
   readonly warn: (message: string) => void;
   /** Called before the thread's process can end of the answer. */
   readonly beforeEnd: (process: number) => void;
@@ -32,13 +34,10 @@ export function answerRefusal(answering: Answering, notification: Notification, 
   const thread = readThread(notification.tid);
   const disposition = dispositionOf(thread);
   if (endsProcess(action, thread, disposition)) answering.beforeEnd(thread.pid);
-  const result = addon.notifyAnswer(
-    listener,
-    notification.bytes,
-    returnValue(action, native),
-    thread.pid,
-    disposition,
-  );
+  const result =
+    answering.untraced === undefined
+      ? addon.notifyAnswer(listener, notification.bytes, returnValue(action, native), thread.pid, disposition)
+      : EPERM;
   if (result === 0) return;
   const instead = `${action.kind} could not be done to thread ${thread.tid} as the kernel does it`;
   if (result > 0) {
@@ -50,7 +49,8 @@ export function answerRefusal(answering: Answering, notification: Notification, 
   }
   const how = disposition === sigsysDispositions.default ? 'SIGSYS' : 'SIGKILL';
   // Before the call has its answer, so that it runs no further instruction.
-  const why = `it cannot be traced (errno ${-result}: a debugger, another user's, or Yama)`;
+  const why =
+    answering.untraced ?? `it cannot be traced (errno ${-result}: a debugger, another user's, or Yama)`;
   if (action.kind === 'trap' && disposition === sigsysDispositions.handled) {
     addon.signalThread(thread.pid, thread.tid, SIGSYS);
     answering.warn(`${instead}, because ${why}: its handler gets a SIGSYS that says nothing of the call`);
@@ -71,6 +71,7 @@ const ENOSYS = errnoNumber('ENOSYS', abis.x86_64)!;
 const SIGSYS = signalNumber('SIGSYS', abis.x86_64)!;
 const SIGKILL = signalNumber('SIGKILL', abis.x86_64)!;
 const ESRCH = -3;
+const EPERM = -1;
 /** native/core/answer.h. */
 const ENDED_BY_SIGSYS = 1;
 

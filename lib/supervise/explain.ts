@@ -44,6 +44,8 @@ export interface Explaining extends Judging {
   readonly listener: number;
   /** The process that was started: when it is killed, all is said before. */
   readonly main: number;
+  /** Why threads cannot be traced, if they cannot. */
+  readonly untraced: string | undefined;
   readonly suggest: string | undefined;
   readonly teller: Teller;
 }
@@ -124,6 +126,7 @@ export function explainRefusals(explaining: Explaining): void {
   const answering = {
     addon,
     listener,
+    untraced: explaining.untraced,
     native: explaining.abis[0] ?? abis.x86_64,
     warn: (message: string) => teller.warn(message),
     beforeEnd(process: number) {

@@ -29,6 +29,8 @@ export interface ExplainJob extends Common {
   readonly later?: LaterPolicy;
   /** The ABIs that the filter serves. */
   readonly abis: readonly AbiName[];
+  /** Why threads cannot be traced here; undefined where they can. */
+  readonly untraced?: string;
   /** Where to write the policy that would have sufficed: an absolute path. */
   readonly suggest?: string;
 }

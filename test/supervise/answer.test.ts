@@ -5,9 +5,9 @@ import { spawnSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
 import { run } from '../kernel/face.ts';
 import { allBut, minimal } from '../kernel/policies.ts';
-import { canBuild32, program } from '../kernel/stage.ts';
+import { canBuild32, file, program, wholeCommand } from '../kernel/stage.ts';
 import { notTried, users } from '../kernel/users.ts';
-import { bothWays, eventsOf, explained, refusalsOf, summaryOf } from './explained.ts';
+import { bothWays, eventsOf, explained, plain, refusalsOf, summaryOf } from './explained.ts';
 
 const answered = (what: string) => [program('supervise/programs/answered'), what];
 const warningsOf = (ending: Parameters<typeof eventsOf>[0]) =>
@@ -124,5 +124,34 @@ describe.runIf(hasStrace)('where the program is traced already', () => {
     const caught = await run(explained, { ...start, command: answered('caught') });
     expect(caught.signal).toBe('SIGKILL');
     expect(warningsOf(caught)[0]).toContain('is ended by SIGKILL');
+  });
+});
+
+describe('in an outer sandbox that ends who traces', () => {
+  const inside = (action: string, what: string) =>
+    run(plain, {
+      policy: allBut('kill ptrace'),
+      command: [
+        process.execPath,
+        wholeCommand(),
+        '--explain',
+        '--policy',
+        file(allBut(`${action} mkdir`)),
+        '--',
+        ...answered(what),
+      ],
+    });
+
+  test('kill is told, and ends the program', async () => {
+    const ending = await inside('kill', 'default');
+    expect(ending.signal).toBe('SIGSYS');
+    expect(refusalsOf(ending)).toHaveLength(1);
+    expect(summaryOf(ending)?.refusals).toBe(1);
+  });
+
+  test('trap stays with the kernel', async () => {
+    const ending = await inside('trap', 'handled');
+    expect(ending).toMatchObject({ status: 3, stdout: expect.stringContaining('code 1 errno 0 call 83') });
+    expect(ending.stderr).toContain('an outer sandbox ends who traces');
   });
 });
