@@ -30,8 +30,8 @@ export function watcherFor(
   const filtersNow = ownFilters();
   if (later !== undefined) {
     // Nothing has been installed yet, and afterwards would be too late: what begins later is then only a mark.
-    const [listener] = addon.probe(probeKinds.listener, 0);
-    if (listener < 0) return none(`a filter gets no listener here (errno ${-listener})`);
+    const [listener, ended] = addon.probe(probeKinds.listener, 0);
+    if (ended !== 0 || listener < 0) return none(`a filter gets no listener here (errno ${-listener})`);
     if (filtersNow === undefined)
       return none(
         'the kernel does not count filters (Linux 5.9, and /proc), and the policy begins later than exec',

@@ -24,12 +24,12 @@ export interface Facts {
   readonly kernel: string;
   readonly actions: readonly ActionFact[];
   readonly flags: Readonly<Record<string, boolean>>;
-  /** 'yes', or the errno that a listener gets. */
+  /** 'yes', or the errno that a listener gets, or the signal that ends who asks for one. */
   readonly listener: string;
   /** Unconditional allows cost next to nothing: Linux 5.11. */
   readonly bitmap: boolean;
   readonly noNewPrivileges: boolean;
-  /** 'yes', or the errno that a tracer gets for its own child. */
+  /** 'yes', or the errno that a tracer gets for its own child, or the signal that ends it. */
   readonly ptrace: string;
   /** kernel.yama.ptrace_scope, 0…3; undefined without Yama. */
   readonly yama: number | undefined;
@@ -54,8 +54,12 @@ const EFAULT = -14;
 export function gatherFacts(addon: Addon, abi: Abi): Facts {
   const status = readStatus();
   const errno = (value: number) => errnoName(-value, abi) ?? String(value);
-  const [listener] = addon.probe(probeKinds.listener, 0);
-  const [traced] = addon.probe(probeKinds.trace, 0);
+  // Who tries it may be ended for that by an outer filter.
+  const tried = (kind: number) => {
+    const [value, ended] = addon.probe(kind, 0);
+    if (ended === 0) return value >= 0 ? 'yes' : errno(value);
+    return signalName(ended & 0x7f, abi) ?? `status ${ended}`;
+  };
   const [landlock] = addon.probe(probeKinds.landlock, 0);
   const [major = 0, minor = 0] = release().split('.').map(Number);
   return {
@@ -64,10 +68,10 @@ export function gatherFacts(addon: Addon, abi: Abi): Facts {
     flags: Object.fromEntries(
       Object.entries(FLAGS).map(([name, bits]) => [name, addon.probe(probeKinds.flags, bits)[0] === EFAULT]),
     ),
-    listener: listener >= 0 ? 'yes' : errno(listener),
+    listener: tried(probeKinds.listener),
     bitmap: major > 5 || (major === 5 && minor >= 11),
     noNewPrivileges: status.get('NoNewPrivs') === '1',
-    ptrace: traced === 0 ? 'yes' : errno(traced),
+    ptrace: tried(probeKinds.trace),
     yama: numberIn('/proc/sys/kernel/yama/ptrace_scope'),
     lockdown: /\[(\w+)\]/.exec(textOf('/sys/kernel/security/lockdown') ?? '')?.[1],
     loadPin: textOf('/proc/sys/kernel/loadpin/enforce')?.trim() === '1',

@@ -175,3 +175,24 @@ test('where there can be no tracer it says so, and nothing is started', () => {
   expect(inside).toMatchObject({ status: 125, stdout: '' });
   expect(inside.stderr).toContain('cannot be traced');
 });
+
+test('on a terminal a line tells how it goes, and is gone at the end', () => {
+  const folder = temporaryFolder('progress');
+  const words = [
+    'learn',
+    '-o',
+    join(folder, 'p'),
+    '--',
+    '/bin/sh',
+    '-c',
+    'ls / > /dev/null; sleep 1.3; echo done',
+  ];
+  const { stdout } = spawnSync(program('pty'), ['', process.execPath, wholeCommand(), ...words], {
+    encoding: 'utf8',
+    env: { PATH: '/usr/bin:/bin', TERM: 'dumb' },
+    timeout: 30_000,
+  });
+  expect(stdout).toMatch(/\r\d+ calls, \d+ kinds, \d+ new/);
+  expect(stdout).toMatch(/done\r\n[^]*\r\u001b\[K[^]*learnt /);
+  expect(stdout).toContain('exit 0');
+});

@@ -6,6 +6,7 @@ import { expect, test } from 'vitest';
 import { abis } from '../../lib/linux/abi.ts';
 import { loadAddon } from '../../lib/native.ts';
 import { gatherFacts } from '../../lib/supervise/facts.ts';
+import { wholeCommand } from '../kernel/stage.ts';
 
 const abi = process.arch === 'arm64' ? abis.aarch64 : abis.x86_64;
 const facts = gatherFacts(loadAddon(), abi);
@@ -48,16 +49,37 @@ test('the process and its kernel', () => {
   expect(facts.noNewPrivileges).toBe(false);
 });
 
-test('inside a filter it counts one more, and no new listener is lost', () => {
-  const script = new URL('../../bin/sandbox-run.cjs', import.meta.url).pathname;
-  const inside = spawnSync(
+/** `doctor --json` inside a filter. */
+function inside(...options: string[]) {
+  const script = wholeCommand();
+  const { stdout } = spawnSync(
     process.execPath,
-    [script, '--deny', 'reboot', '--', process.execPath, script, 'doctor', '--json'],
+    [script, ...options, '--', process.execPath, script, 'doctor', '--json'],
     { encoding: 'utf8' },
   );
-  // Without a build there is nothing to run; the command's own tests need one, too.
-  if (inside.stderr.includes('is missing')) return;
-  const found = JSON.parse(inside.stdout) as typeof facts;
+  return JSON.parse(stdout) as typeof facts & {
+    readonly verdicts: readonly { readonly mode: string; readonly works: boolean; readonly why: string }[];
+  };
+}
+
+test('inside a filter it counts one more', () => {
+  const found = inside('--deny', 'reboot');
   expect(found.filters).toBe((facts.filters ?? 0) + 1);
   expect(found.noNewPrivileges).toBe(true);
+});
+
+test('what an outer filter ends the caller for does not work, and doctor itself is not ended', () => {
+  const listening = 'kill seccomp(op == SECCOMP_SET_MODE_FILTER && flags & SECCOMP_FILTER_FLAG_NEW_LISTENER)';
+  const found = inside('--rule', 'default allow', '--rule', 'kill ptrace', '--rule', listening);
+  expect([found.ptrace, found.listener]).toEqual(['SIGSYS', 'SIGSYS']);
+  expect(found.verdicts.map(({ mode, works }) => [mode, works])).toEqual([
+    ['sandbox-run PROGRAM', true],
+    ['--explain', false],
+    ['--at entry, --at main', false],
+    ['learn', false],
+  ]);
+  const traceless = inside('--rule', 'default allow', '--rule', 'errno EPERM ptrace').verdicts;
+  expect(traceless.find((one) => one.mode === '--explain')?.why).toContain(
+    'kill-thread and trap are not told',
+  );
 });

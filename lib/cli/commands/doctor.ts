@@ -54,12 +54,22 @@ function verdictsOf(facts: Facts): readonly Verdict[] {
       needed: false,
       why:
         facts.listener === 'yes'
-          ? yama === 0 || facts.user === 0
-            ? 'a listener works; texts in the memory of the program can be shown'
-            : 'a listener works; Yama hides the memory of child processes, so their texts are shown as addresses'
+          ? !canTrace
+            ? 'a listener works; programs cannot be traced, so kill-thread and trap are not told'
+            : yama === 0 || facts.capabilities.includes('CAP_SYS_PTRACE')
+              ? 'a listener works; texts in the memory of the program can be shown'
+              : 'a listener works; Yama hides child processes: their texts are shown as addresses, kill-thread and trap are not told'
           : facts.listener === 'EBUSY'
             ? 'an outer filter has a listener, and there can be one: the policy applies, unexplained'
             : `no listener (${facts.listener}): the policy applies, unexplained; it takes Linux 5.0`,
+    },
+    {
+      mode: '--at entry, --at main',
+      works: canTrace,
+      needed: false,
+      why: canTrace
+        ? 'a program can be stopped there'
+        : `tracing is refused (${canTraceNot(facts)}): only --at exec`,
     },
     {
       mode: 'learn',
@@ -73,6 +83,8 @@ function verdictsOf(facts: Facts): readonly Verdict[] {
     },
   ];
 }
+
+const canTraceNot = ({ ptrace, yama }: Facts) => (ptrace === 'yes' ? `Yama, ptrace_scope ${yama}` : ptrace);
 
 function text(facts: Facts, verdicts: readonly Verdict[]): string {
   const yes = (value: boolean) => (value ? 'yes' : 'no');
