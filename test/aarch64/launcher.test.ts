@@ -5,10 +5,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { filtersFor } from '../../lib/launch/filters.ts';
+import { filtersFor, phasesFor } from '../../lib/launch/filters.ts';
 import { packLauncher } from '../../lib/launch/pack.ts';
 import { abis } from '../../lib/linux/abi.ts';
 import { syscallNumber } from '../../lib/linux/syscalls.ts';
+import { nativePlaces } from '../../lib/native.ts';
 import { parsePolicy } from '../../lib/policy/language/parse.ts';
 import { allBut, minimal } from '../kernel/policies.ts';
 import { type Case, crossCompile, crossLauncher, type Ending, runCases } from './machine.ts';
@@ -90,6 +91,15 @@ for (const [name, text] of Object.entries(policies)) {
     policy: text,
   };
   files[`bin/in-${name}`] = packLauncher(launcher, payload);
+}
+for (const at of ['entry', 'main'] as const) {
+  const policy = parsePolicy(policies.errno!, { file: at });
+  const { filters, later } = phasesFor(policy, [abi], at);
+  const place = at === 'entry' ? nativePlaces.entry : nativePlaces.mainByStart;
+  files[`bin/in-later-${at}`] = packLauncher(launcher, {
+    ...{ arch: abi.auditArch, flags: 0, filters, command: [], policy: '' },
+    later: { place, offset: 0, filters: later!.filters },
+  });
 }
 const damaged = Buffer.from(files['bin/in-all']!);
 damaged[damaged.length - 20]! ^= 1;
@@ -227,6 +237,20 @@ const table: readonly (readonly [string, Omit<Case, 'name'>, Expected])[] = [
       { status: 0, output: 'constructor -1\nmain -1\n' },
     ] as const,
   ]),
+  ...(['startup', 'startup-pie'] as const).flatMap((program) =>
+    (['entry', 'main'] as const).map(
+      (at) =>
+        [
+          `${program}: a packed launcher at ${at}`,
+          {
+            words: [`/bin/in-later-${at}`, `/bin/${program}`, getppid],
+            env: { STARTUP_CALL: getppid },
+            user: 65534,
+          },
+          { status: 0, output: `constructor ${at === 'entry' ? '-1' : '0'}\nmain -1\n` },
+        ] as const,
+    ),
+  ),
   [
     'a thread of a constructor',
     { words: ['/bin/later', 'start', '/bin/startup', getppid], env: { THREAD: '1' } },
