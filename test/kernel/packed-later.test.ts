@@ -13,6 +13,7 @@ import { nativePlaces } from '../../lib/native.ts';
 import { type Face, run } from './face.ts';
 import { allBut } from './policies.ts';
 import { file, type Linking, program, stage } from './stage.ts';
+import { expectBareExec } from './transparent.ts';
 import { notTried, pidNamespace, users } from './users.ts';
 
 const native = process.arch === 'arm64' ? abis.aarch64 : abis.x86_64;
@@ -93,6 +94,11 @@ describe.each(users)('as $name', (user) => {
     expect((await probe('descriptors')).stdout).toBe(bare.stdout);
     expect(await probe('exit', '42')).toMatchObject({ status: 42 });
     expect(await probe('die', '15')).toMatchObject({ signal: 'SIGTERM' });
+  });
+
+  test('every line of status, limits and fdinfo is a bare exec’s', async () => {
+    await expectBareExec(atMain, user);
+    await expectBareExec(atEntry, user);
   });
 
   const unshare = pidNamespace(user);
