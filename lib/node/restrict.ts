@@ -5,10 +5,12 @@
 
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { answersFor } from '../asking/answers.ts';
+import { contextOf } from '../asking/lint/context.ts';
 import { encode } from '../bpf/instruction.ts';
 import { compile } from '../compiler/compile.ts';
 import { CompileError, LaunchError, UsageError } from '../errors.ts';
 import { servedBy } from '../launch/machine.ts';
+import type { Abi } from '../linux/abi.ts';
 import { errnoName } from '../linux/errno.ts';
 import { actionText } from '../policy/action.ts';
 import { parseInvocation } from '../policy/language/invocation.ts';
@@ -19,6 +21,9 @@ import { policyOf } from './sandbox.ts';
 export interface RestrictOptions {
   /** Install it even where the policy refuses what Node needs: for a process that is about to do one last thing. */
   readonly force?: boolean;
+  /** Install it although this process has an io_uring, through which native code could do past any filter what the policy refuses. Right where
+   * JavaScript is all that is to be held. */
+  readonly acceptRing?: boolean;
 }
 
 /** What a Node process makes whatever its program does (V8's heap and compiler, libuv's loop and threads, the C library, the end), with
@@ -50,13 +55,24 @@ export const neededByNode: readonly string[] = [
   'exit_group',
 ];
 
-/** Only where the loop has a ring already: libuv of Node 22 and later makes one where the kernel lets it. */
+/** Only where the event loop has a ring already. libuv of Node 22 and later makes one wherever the kernel lets it, for epoll_ctl. */
 const NEEDED_BY_RING = 'io_uring_enter(20)';
+
+/** What a ring does without the call: include/uapi/linux/io_uring.h, enum io_uring_op, up to Linux 6.16. */
+const doneByRings = `
+  read readv pread64 preadv preadv2 write writev pwrite64 pwritev pwritev2 fsync fdatasync sync_file_range fallocate ftruncate
+  open creat openat openat2 close statx fadvise64 madvise splice tee pipe pipe2 epoll_ctl epoll_wait epoll_pwait
+  rename renameat renameat2 unlink unlinkat rmdir mkdir mkdirat symlink symlinkat link linkat
+  setxattr fsetxattr getxattr fgetxattr socket bind listen connect accept accept4 shutdown
+  sendto sendmsg recvfrom recvmsg waitid futex_wait futex_wake futex_waitv`
+  .trim()
+  .split(/\s+/);
 
 /** Applies a policy to this process: all threads of it, from now on, and every program that it starts.
  *
  * It changes nothing and throws where a thread cannot be narrowed (LaunchError, which names it: a thread that has a filter of its own), where the
- * kernel takes no filter (LaunchError), where the policy refuses what Node needs (UsageError; see `force`), has a phase of main (UsageError), is
+ * kernel takes no filter (LaunchError), where the policy refuses what Node needs (UsageError; see `force`) or what an open io_uring does past it
+ * (UsageError; see `acceptRing`), has a phase of main (UsageError), is
  * too long for one filter (CompileError) or cannot be proved (ProofError). no_new_privs comes with it.
  *
  * An answer of `errno` is an exception in JavaScript (EPERM …); `kill` ends the process by SIGSYS. */
@@ -69,7 +85,9 @@ export function restrictSelf(policy: Policy | string, options: RestrictOptions =
     });
   }
   const abis = servedBy(value.abis);
-  if (options.force !== true) mustLetNodeGoOn(value, abis);
+  const hasRing = findRing();
+  if (options.force !== true) mustLetNodeGoOn(value, abis, hasRing);
+  if (hasRing && options.acceptRing !== true) mustHoldForRings(value, abis);
   const [program, second] = compile(value, { abis });
   if (program === undefined || second !== undefined) {
     throw new CompileError('the policy needs several filters, which cannot all be installed at once', {
@@ -92,8 +110,8 @@ export function restrictSelf(policy: Policy | string, options: RestrictOptions =
   }
 }
 
-function mustLetNodeGoOn(policy: Policy, abis: ReturnType<typeof servedBy>): void {
-  const needed = hasRing() ? [...neededByNode, NEEDED_BY_RING] : neededByNode;
+function mustLetNodeGoOn(policy: Policy, abis: readonly Abi[], hasRing: boolean): void {
+  const needed = hasRing ? [...neededByNode, NEEDED_BY_RING] : neededByNode;
   const refused = needed.flatMap((text) => {
     const [answer] = answersFor(parseInvocation(text, 'Node'), text, policy, abis.slice(0, 1));
     const { kind } = answer!.decision.action;
@@ -102,12 +120,26 @@ function mustLetNodeGoOn(policy: Policy, abis: ReturnType<typeof servedBy>): voi
   if (refused.length === 0) return;
   throw new UsageError(`Node cannot go on without ${refused.join(', ')}; nothing has changed`, {
     advice: refused.some((one) => one.startsWith('io_uring'))
-      ? 'start Node with UV_USE_IO_URING=0 in its environment; permit the other calls'
+      ? `${WITHOUT_RING}; permit the other calls`
       : 'permit them, or start from `default allow` and refuse what the program must not do',
   });
 }
 
-function hasRing(): boolean {
+const WITHOUT_RING =
+  "start it by sandbox-run --rule 'default allow' --rule 'errno ENOSYS @io-uring' -- node …, and its event loop makes no ring";
+
+/** What a filter forbids, a ring that is open already may still do. */
+function mustHoldForRings(policy: Policy, abis: readonly Abi[]): void {
+  const context = contextOf(policy, abis[0]!, []);
+  const open = doneByRings.filter((call) => context.mayRefuse(call));
+  if (open.length === 0) return;
+  throw new UsageError(
+    `this Node has an io_uring, through which native code does ${open.slice(0, 5).join(', ')}${open.length > 5 ? ' …' : ''} past any filter; nothing has changed`,
+    { advice: `${WITHOUT_RING}; or give acceptRing: true where JavaScript is all that is to be held` },
+  );
+}
+
+function findRing(): boolean {
   return readdirSync('/proc/self/fd').some((fd) => {
     try {
       return readlinkSync(`/proc/self/fd/${fd}`) === 'anon_inode:[io_uring]';
