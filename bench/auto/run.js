@@ -1,7 +1,8 @@
 // `npm run bench:auto [-- WORD …]`: each command line bare and under --auto, in fresh copies of the same folder. Output, exit status
 // and signal have to be the same, and every call that strace sees has to be permitted with the arguments that it had. WORDs choose lines that contain one.
-// `warm` alone measures starts whose answer is kept (warm.js).
-// Needs Debian's strace, and the programs of lines.js; a program that is missing is said.
+// `warm` alone measures starts whose answer is kept (warm.js); `tightness` and `usr-bin` count calls (tightness.js, usr-bin.js).
+// Needs Debian's strace, and the programs of lines.js; a program that is missing is said. `--at=main`: the filter of each line's
+// own program gets narrower when main begins. `--part=2/3`: only the second of each three lines.
 
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -10,6 +11,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { abis, evaluate, parsePolicy, syscallNumber } from '../../dist/lib/index.js';
 import { lines } from './lines.js';
+import { tightness } from './tightness.js';
+import { usrBin } from './usr-bin.js';
 import { warmTable } from './warm.js';
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -30,9 +33,21 @@ const environment = {
 };
 const wanted = process.argv.slice(2);
 const traced = !wanted.includes('--no-strace');
-const chosen = lines.filter((line) =>
-  wanted.every((word) => word.startsWith('--') || line.words.join(' ').includes(word)),
-);
+const [part = 1, parts = 1] = (wanted.find((word) => word.startsWith('--part=')) ?? '')
+  .slice('--part='.length)
+  .split('/')
+  .filter((word) => word !== '')
+  .map(Number);
+const place = wanted.includes('--at=main') ? ['--at', 'main'] : [];
+const chosen = lines
+  .filter((line) => wanted.every((word) => word.startsWith('--') || line.words.join(' ').includes(word)))
+  .filter((_, index) => index % parts === part - 1);
+
+if (wanted[0] === 'tightness' || wanted[0] === 'usr-bin') {
+  rmSync(scratch, { recursive: true });
+  await (wanted[0] === 'tightness' ? tightness() : usrBin(part, parts));
+  process.exit(0);
+}
 
 /** Calls that differ from run to run are no difference: addresses, times and numbers of processes in the output. */
 const settle = (text) => text.replaceAll(/sandbox-run-auto-\w+/g, 'FOLDER');
@@ -85,7 +100,11 @@ try {
       console.log(`missing  ${text}`);
       continue;
     }
-    const held = start([process.execPath, cli, '--auto', ...line.flags, '--', ...line.words], line, folder);
+    const held = start(
+      [process.execPath, cli, '--auto', ...place, ...line.flags, '--', ...line.words],
+      line,
+      folder,
+    );
     const isSame = bare.status === held.status && bare.output === held.output && bare.errors === held.errors;
     // A line whose output changes by itself proves nothing; it is run once more bare.
     const again = isSame ? bare : start(line.words, line, folder);

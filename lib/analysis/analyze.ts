@@ -12,6 +12,7 @@ import { argumentsOfCalls, type CallArguments } from './arguments.ts';
 import type { Question } from './cache.ts';
 import { functionAt, regionAt } from './code.ts';
 import { type CallSite, callSites, setIdCalls } from './numbers.ts';
+import { laterReach } from './phases.ts';
 import { families, familyFiles, nameServices } from './plugins.ts';
 import {
   inPath,
@@ -22,7 +23,16 @@ import {
   shellUtilities,
   startOf,
 } from './programs.ts';
-import { addExports, addLookup, addModuleRoots, addSurface, newReach, type Reach, run } from './reach.ts';
+import {
+  addEntry,
+  addExports,
+  addLookup,
+  addModuleRoots,
+  addSurface,
+  newReach,
+  type Reach,
+  run,
+} from './reach.ts';
 import { mentions } from './strings.ts';
 import { addModule, addPlugin, addProgram, type Module, newWorld, requester, type World } from './world.ts';
 
@@ -41,6 +51,8 @@ export interface Analysis {
   readonly calls: ReadonlyMap<string, CallSite | undefined>;
   /** What their arguments can be; a call that is missing can have any. */
   readonly arguments: ReadonlyMap<string, CallArguments>;
+  /** From main on, where that could be told apart. */
+  readonly main: MainPhase | undefined;
   /** Numbers that could not be known. */
   readonly unknown: readonly CallSite[];
   readonly notices: readonly string[];
@@ -54,11 +66,21 @@ export interface Analysis {
   readonly texts: readonly string[];
 }
 
+/** What can still be asked once main begins. */
+export interface MainPhase {
+  readonly reach: Reach;
+  readonly sites: readonly CallSite[];
+  readonly calls: ReadonlyMap<string, CallSite | undefined>;
+  readonly arguments: ReadonlyMap<string, CallArguments>;
+}
+
 const abi = abis.x86_64;
 /** What is permitted in place of a number that nothing bounds: what ordinary programs and services use. */
 export const WIDE = '@system-service';
 const LIBRARY_NAME = /^[\w.+/-]*\.so(\.[\w.]+)*$/;
 const MAX_PROGRAMS = 200;
+/** In place of a program's name: it is to start none. */
+const NOTHING = '@none';
 
 interface Work {
   readonly question: Asked;
@@ -71,6 +93,9 @@ interface Work {
   /** Strings that reached code names, by the file. */
   readonly names: Map<string, Set<Module>>;
   rooted: number;
+  readonly entered: Set<Module>;
+  /** The files that are loaded before the program's main. */
+  starting: ReadonlySet<Module>;
   mentioned: number;
   /** Libraries that reached code names, still to be loaded. */
   readonly wanted: [name: string, by: Module, why: string][];
@@ -91,6 +116,8 @@ export function analyze(question: Asked): Analysis {
     programs: [],
     names: new Map(),
     rooted: 0,
+    entered: new Set(),
+    starting: new Set(),
     mentioned: 0,
     wanted: [],
     familiesDone: new Set(),
@@ -101,6 +128,7 @@ export function analyze(question: Asked): Analysis {
   if (startOf(question.program, path).scripts.length > 0) searched(work, path);
   question.progress?.(`reading ${question.program}`);
   addStart(work, question.program, true);
+  work.starting = new Set(world.modules);
   addVdso(work);
   settle(work, false);
   // Plug-ins are looked at as wholes: that one of them could execute a program says nothing about this one.
@@ -110,7 +138,13 @@ export function analyze(question: Asked): Analysis {
   for (const plugin of question.plugins)
     addPlugged(work, addPlugin(world, plugin, interpreterOf(world)), `plug-in ${plugin}`);
   const before = work.programs.length;
-  if (executes) for (const one of executed(work, path, startsByLibrary)) tryStart(work, one);
+  const { also } = question;
+  if (also.includes(NOTHING) && also.length > 1)
+    throw new SandboxError(`--also ${NOTHING} says that it starts no program, and another --also names one`, {
+      advice: `give either`,
+    });
+  if (executes && !also.includes(NOTHING))
+    for (const one of executed(work, path, startsByLibrary)) tryStart(work, one);
   settle(work, true);
   question.progress?.(`asking for numbers in ${world.modules.length} files`);
   const sites = callSites(work.reach, abi);
@@ -120,7 +154,7 @@ export function analyze(question: Asked): Analysis {
     const where = site === undefined ? '' : ` (${labelOf(site.module, site.address)})`;
     work.notices.push(
       execRefused
-        ? `it can execute programs${where}, and none is known: execve is refused; name them with --also PROGRAM`
+        ? `it can execute programs${where}, and none is ${also.includes(NOTHING) ? 'permitted' : 'known'}: execve is refused; name them with --also PROGRAM`
         : `it can execute programs${where}; included: ${work.programs.slice(before).map(short).join(', ')}; name others with --also PROGRAM`,
     );
   }
@@ -243,8 +277,13 @@ function settle(work: Work, withPlugins: boolean): void {
   for (;;) {
     for (; work.rooted < world.modules.length; work.rooted++) {
       const module = world.modules[work.rooted]!;
-      if (module.path !== '[vdso]') addModuleRoots(reach, module);
+      if (module.path !== '[vdso]') addModuleRoots(reach, module, true);
       if (module.isSurface) addSurface(reach, module, 'plug-in');
+    }
+    for (const module of world.started) {
+      if (work.entered.has(module)) continue;
+      work.entered.add(module);
+      addEntry(reach, module);
     }
     run(reach);
     const modules = world.modules.length;
@@ -264,7 +303,13 @@ function settle(work: Work, withPlugins: boolean): void {
       work.question.progress?.(`${family.name}`);
       for (const file of familyFiles(family, by.path, work.files)) tryPlugin(work, file, by, family.name);
     }
-    if (modules === world.modules.length && reached === reach.queue.length && work.rooted === modules) return;
+    if (
+      modules === world.modules.length &&
+      reached === reach.queue.length &&
+      work.rooted === modules &&
+      work.entered.size === world.started.size
+    )
+      return;
   }
 }
 
@@ -342,7 +387,7 @@ function constantPrograms(work: Work, path: string, startsByLibrary: boolean): r
       (one) => !one.defined && /^(execl?vpe?|execlp|posix_spawnp)$/.test(one.name),
     ) === true;
   const paths: string[] = [];
-  const names: string[] = [];
+  const names: { text: string; program: string }[] = [];
   for (const [text, modules] of work.names) {
     // system(3), popen(3), and execvp(3) for files without a header.
     if (text === '/bin/sh' && startsByLibrary) paths.push(text);
@@ -351,33 +396,23 @@ function constantPrograms(work: Work, path: string, startsByLibrary: boolean): r
       if (isExecutable(text)) paths.push(text);
     } else if (isSearching && !text.includes('/')) {
       const program = inPath(text, path);
-      if (program !== undefined) names.push(program);
+      if (program !== undefined) names.push({ text, program });
     }
   }
-  const found = [...new Set(names)];
-  if (found.length <= MAX_NAMES) return [...paths, ...found];
+  if (names.length <= MAX_NAMES) return [...paths, ...new Set(names.map((one) => one.program))];
+  // The usual ones are believed to be meant.
+  const usual = names.filter(({ text }) => shellUtilities.some((one) => one === text));
   work.notices.push(
-    `${short(own?.path ?? '')} names ${found.length} programs that it could search for, too many to include: give those that it executes with --also PROGRAM`,
+    `${short(own?.path ?? '')} names ${names.length} programs that it could search for, too many to include but usual utilities: give others that it executes with --also PROGRAM`,
   );
-  return paths;
+  return [...paths, ...usual.map((one) => one.program)];
 }
 
 function conclude(work: Work, sites: readonly CallSite[], executes: boolean, execRefused: boolean): Analysis {
-  const calls = new Map<string, CallSite | undefined>();
   const unknown = sites.filter((site) => site.lost.length > 0);
-  for (const site of sites) {
-    for (const name of site.isSetId ? [...site.names, ...setIdCalls] : site.names) {
-      if (name.startsWith('execve') && !executing(work, site)) continue;
-      if (!calls.has(name)) calls.set(name, site);
-    }
-  }
-  // The kernel itself restarts interrupted sleeps through this number (restart_syscall(2)).
-  if (!calls.has('restart_syscall')) calls.set('restart_syscall', undefined);
-  // A plug-in is looked at as a whole; that it could start a program is not believed of a program that cannot.
-  if (execRefused || !executes) for (const name of ['execve', 'execveat']) calls.delete(name);
+  const isExecRefused = execRefused || !executes;
+  const calls = callsOf(work, sites, isExecRefused);
   if (unknown.length > 0) {
-    for (const name of groupMembers(WIDE) ?? [])
-      if (!calls.has(name) && !name.startsWith('execve')) calls.set(name, undefined);
     for (const site of unknown) {
       work.notices.push(
         `the number of a call is not known at ${labelOf(site.module, site.address)}: ${site.lost.map((one) => `${one.why} at ${labelOf(one.module, one.address)}`)[0]}; ${WIDE} is permitted`,
@@ -402,14 +437,65 @@ function conclude(work: Work, sites: readonly CallSite[], executes: boolean, exe
     reach: work.reach,
     sites,
     programs: work.programs,
-    calls: new Map([...calls].sort(([a], [b]) => (a < b ? -1 : 1))),
+    calls,
     arguments: isNamesOnly ? new Map() : argumentsOfCalls(work.reach, sites, calls.keys(), wide, abi),
+    main: mainPhase(work, sites, isExecRefused),
     unknown,
     notices: [...new Set(work.notices)],
     executes,
     execRefused,
     files: [...new Set([...work.files, ...work.world.looked])],
     texts: [...work.texts],
+  };
+}
+
+/** The calls of some places by name, in the order of names. */
+function callsOf(
+  work: Work,
+  sites: readonly CallSite[],
+  isExecRefused: boolean,
+): ReadonlyMap<string, CallSite | undefined> {
+  const calls = new Map<string, CallSite | undefined>();
+  for (const site of sites) {
+    for (const name of site.isSetId ? [...site.names, ...setIdCalls] : site.names) {
+      if (name.startsWith('execve') && !executing(work, site)) continue;
+      if (!calls.has(name)) calls.set(name, site);
+    }
+  }
+  // The kernel itself restarts interrupted sleeps through this number (restart_syscall(2)).
+  if (!calls.has('restart_syscall')) calls.set('restart_syscall', undefined);
+  // A plug-in is looked at as a whole; that it could start a program is not believed of a program that cannot.
+  if (isExecRefused) for (const name of ['execve', 'execveat']) calls.delete(name);
+  if (sites.some((site) => site.lost.length > 0)) {
+    for (const name of groupMembers(WIDE) ?? [])
+      if (!calls.has(name) && !name.startsWith('execve')) calls.set(name, undefined);
+  }
+  return new Map([...calls].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** Programs that this one executes begin with start-up code of their own, under the same filter: then nothing is told apart. */
+function mainPhase(work: Work, whole: readonly CallSite[], isExecRefused: boolean): MainPhase | undefined {
+  if (!isExecRefused) return undefined;
+  const program = work.world.byPath.get(work.programs[0]!)!;
+  const { reach, why } = laterReach(work.reach, program, work.starting);
+  if (reach === undefined) {
+    work.notices.push(`start-up is not told apart from what follows: ${why}`);
+    return undefined;
+  }
+  // What holds for the whole process holds for a part of it.
+  const known = new Map(whole.map((site) => [`${site.module.index} ${site.address}`, site]));
+  const sites = callSites(reach, abi).map((site) => {
+    const other = known.get(`${site.module.index} ${site.address}`);
+    return site.lost.length > 0 && other?.lost.length === 0 ? other : site;
+  });
+  const calls = callsOf(work, sites, true);
+  const wide = sites.some((site) => site.lost.length > 0) ? WIDE : undefined;
+  const isNamesOnly = work.question.namesOnly === true;
+  return {
+    reach,
+    sites,
+    calls,
+    arguments: isNamesOnly ? new Map() : argumentsOfCalls(reach, sites, calls.keys(), wide, abi),
   };
 }
 

@@ -5,7 +5,8 @@
 // them is cut where something is known to begin, and a piece that nothing is known of belongs to what stands before it,
 // which can only make more reachable.
 
-import { type Dynamic, readDynamic, readFullSymbols, STT_FUNC, STT_GNU_IFUNC } from '../elf/dynamic.ts';
+import { readDebugSymbols } from '../elf/debug.ts';
+import { type Dynamic, type ElfSymbol, readDynamic, STT_FUNC, STT_GNU_IFUNC } from '../elf/dynamic.ts';
 import {
   type ElfFile,
   ET_EXEC,
@@ -19,6 +20,7 @@ import {
 } from '../elf/file.ts';
 import { type Relocations, readRelocations, relocationTypes } from '../elf/relocations.ts';
 import { type FunctionRange, functionRanges, landingPads } from '../elf/unwind.ts';
+import { type Pieces, piecesOf } from './objects.ts';
 import { flow, found, readInstruction, reference } from './x86-64/lengths.ts';
 
 /** What an instruction does with the address that stands in it. */
@@ -68,6 +70,12 @@ export interface CodeFile {
   readonly site: Float64Array;
   readonly use: Uint8Array;
   readonly target: Float64Array;
+  /** Of `memory` and `through` without a register: the most bytes that are read. 0: all from there on, as with an index. */
+  readonly width: Uint8Array;
+  /** The data in pieces (objects.ts). */
+  readonly pieces: Pieces;
+  /** Files that were looked for to know the pieces. */
+  readonly looked: readonly string[];
   /** Addresses of `syscall` instructions, ascending; and of int 0x80 and sysenter. */
   readonly syscalls: Float64Array;
   readonly foreign: Float64Array;
@@ -108,10 +116,24 @@ export function readCode(elf: ElfFile): CodeFile {
     gap(region.end);
   }
   const references = finish(collector);
-  const functions = cutGaps(elf, dynamic, relocations, regions, pieces, references);
+  const debug = readDebugSymbols(elf);
+  const symbols = [...(dynamic?.symbols ?? []), ...debug.symbols];
+  const functions = cutGaps(elf, symbols, dynamic, relocations, regions, pieces, references);
   const { personalities } = unwind;
   const unwound = new Map(ranges.filter((one) => one.lsda !== 0).map((one) => [one.start, one]));
-  return { elf, dynamic, relocations, regions, isFixed, personalities, unwound, ...functions, ...references };
+  const objects = { pieces: piecesOf(regions, relocations, symbols, isFixed), looked: debug.looked };
+  return {
+    elf,
+    dynamic,
+    relocations,
+    regions,
+    isFixed,
+    personalities,
+    unwound,
+    ...objects,
+    ...functions,
+    ...references,
+  };
 }
 
 /** A file whose code is not looked into: nothing in it makes a system call, so what it leads to is what its words point to,
@@ -119,11 +141,15 @@ export function readCode(elf: ElfFile): CodeFile {
 export function readSurface(elf: ElfFile, dynamic: Dynamic | undefined): CodeFile {
   const none = new Float64Array(0);
   const nothing = new Uint8Array(0);
+  const relocations = readRelocations(elf, dynamic);
+  const regions = regionsOf(elf);
   return {
     elf,
     dynamic,
-    relocations: readRelocations(elf, dynamic),
-    regions: regionsOf(elf),
+    relocations,
+    regions,
+    pieces: piecesOf(regions, relocations, dynamic?.symbols ?? [], false),
+    looked: [],
     isFixed: false,
     personalities: [],
     unwound: new Map(),
@@ -134,6 +160,7 @@ export function readSurface(elf: ElfFile, dynamic: Dynamic | undefined): CodeFil
     site: none,
     use: nothing,
     target: none,
+    width: nothing,
     syscalls: none,
     foreign: none,
     instructions: 0,
@@ -204,6 +231,7 @@ interface Collector {
   site: Float64Array;
   use: Uint8Array;
   target: Float64Array;
+  width: Uint8Array;
   count: number;
   instructions: number;
   readonly syscalls: number[];
@@ -214,6 +242,7 @@ interface References {
   readonly site: Float64Array;
   readonly use: Uint8Array;
   readonly target: Float64Array;
+  readonly width: Uint8Array;
   readonly syscalls: Float64Array;
   readonly foreign: Float64Array;
   readonly instructions: number;
@@ -228,6 +257,7 @@ function newCollector(isFixed: boolean, regions: readonly Region[]): Collector {
     site: new Float64Array(capacity),
     use: new Uint8Array(capacity),
     target: new Float64Array(capacity),
+    width: new Uint8Array(capacity),
     count: 0,
     instructions: 0,
     syscalls: [],
@@ -235,7 +265,7 @@ function newCollector(isFixed: boolean, regions: readonly Region[]): Collector {
   };
 }
 
-function note(to: Collector, site: number, kind: number, target: number): void {
+function note(to: Collector, site: number, kind: number, target: number, width = 0): void {
   if (to.count === to.site.length) {
     const size = to.count * 2;
     const grow = <T extends Float64Array | Uint8Array>(old: T, fresh: T): T => {
@@ -245,8 +275,10 @@ function note(to: Collector, site: number, kind: number, target: number): void {
     to.site = grow(to.site, new Float64Array(size));
     to.target = grow(to.target, new Float64Array(size));
     to.use = grow(to.use, new Uint8Array(size));
+    to.width = grow(to.width, new Uint8Array(size));
   }
   to.site[to.count] = site;
+  to.width[to.count] = width;
   to.use[to.count] = kind;
   to.target[to.count++] = target;
 }
@@ -256,6 +288,7 @@ function finish(from: Collector): References {
     site: from.site.slice(0, from.count),
     use: from.use.slice(0, from.count),
     target: from.target.slice(0, from.count),
+    width: from.width.slice(0, from.count),
     syscalls: Float64Array.from(from.syscalls),
     foreign: Float64Array.from(from.foreign),
     instructions: from.instructions,
@@ -298,7 +331,7 @@ function sweep(
     if (found.reference !== reference.none) {
       if (found.reference === reference.address) note(to, site, use.address, after + found.displacement);
       else if (found.reference === reference.memory)
-        note(to, site, isThrough ? use.through : use.memory, after + found.displacement);
+        note(to, site, isThrough ? use.through : use.memory, after + found.displacement, found.width);
       else if (to.isFixed && found.displacement >= to.low && found.displacement < to.high)
         note(to, site, isThrough ? use.through : use.constant, found.displacement);
     }
@@ -316,6 +349,7 @@ function sweep(
 /** Cuts code without unwind tables at every address that anything names. */
 function cutGaps(
   elf: ElfFile,
+  symbols: readonly ElfSymbol[],
   dynamic: Dynamic | undefined,
   relocations: Relocations,
   regions: readonly Region[],
@@ -343,7 +377,7 @@ function cutGaps(
       const kind = references.use[index]!;
       if (kind === use.call || kind === use.address || kind === use.constant) cut(references.target[index]!);
     }
-    for (const symbol of [...(dynamic?.symbols ?? []), ...readFullSymbols(elf)]) {
+    for (const symbol of symbols) {
       if (symbol.defined && (symbol.type === STT_FUNC || symbol.type === STT_GNU_IFUNC)) cut(symbol.address);
     }
     for (let index = 0; index < relocations.count; index++) {
@@ -353,7 +387,8 @@ function cutGaps(
     }
     for (const tag of ['init', 'fini'] as const) cut(dynamic?.value(tag) ?? 0);
     if (elf.type === ET_EXEC) {
-      for (const region of regions) if (!region.isCode) forEachWord(elf, region, (_, value) => cut(value));
+      for (const region of regions)
+        if (!region.isCode) forEachWord(elf, region, region.start, region.end, (_, value) => cut(value));
     }
   }
   const sortedCuts = Float64Array.from(cuts).sort();
@@ -417,17 +452,19 @@ function endsOpen(bytes: Uint8Array, start: number, end: number): boolean {
   return isOpen;
 }
 
-/** Each aligned word of a region that is in the file. */
+/** Each aligned word of a region that begins in start … end and is in the file. */
 export function forEachWord(
   elf: ElfFile,
   region: Region,
+  start: number,
+  end: number,
   visit: (place: number, value: number) => void,
 ): void {
   if (region.offset === undefined) return;
   const { bytes } = elf;
-  const first = Math.ceil(region.start / 8) * 8;
+  const first = Math.ceil(Math.max(start, region.start) / 8) * 8;
   const length = Math.min(region.end - region.start, bytes.length - region.offset);
-  for (let place = first; place + 8 <= region.start + length; place += 8) {
+  for (let place = first; place < end && place + 8 <= region.start + length; place += 8) {
     const at = region.offset + (place - region.start);
     const high = bytes.readUInt32LE(at + 4);
     if (high > 0xffff) continue;

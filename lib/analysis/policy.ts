@@ -10,12 +10,23 @@ import type { CallSite } from './numbers.ts';
 
 const abi = abis.x86_64;
 
-/** The whole process, from exec on: what runs before main is in it. */
+/** What holds from exec on, and as its phase of main what still holds from there. */
 export function policyOfAnalysis(analysis: Analysis): Policy {
-  const statements: Statement[] = [...analysis.calls]
-    .flatMap(([name, site]) => statementsOf(name, site, analysis.arguments.get(name)))
-    .map((one, index) => (index === 0 ? { ...one, comments: head(analysis) } : one));
-  const refused: readonly Statement[] = analysis.execRefused
+  const whole = phaseOf(analysis, analysis.execRefused, head(analysis));
+  return analysis.main === undefined
+    ? whole
+    : { ...whole, main: phaseOf(analysis.main, analysis.execRefused, []) };
+}
+
+function phaseOf(
+  phase: Pick<Analysis, 'calls' | 'arguments'>,
+  isExecRefused: boolean,
+  comments: readonly string[],
+): Policy {
+  const statements: Statement[] = [...phase.calls]
+    .flatMap(([name, site]) => statementsOf(name, site, phase.arguments.get(name)))
+    .map((one, index) => (index === 0 && comments.length > 0 ? { ...one, comments } : one));
+  const refused: readonly Statement[] = isExecRefused
     ? [
         {
           action: { kind: 'errno', errno: 'EACCES' },

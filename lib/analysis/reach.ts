@@ -5,12 +5,27 @@
 
 import { STT_FUNC, STT_GNU_IFUNC, STT_OBJECT } from '../elf/dynamic.ts';
 import { firstRelocation, relocationTypes } from '../elf/relocations.ts';
-import { forEachWord, functionAt, lastNotAbove, liveInstructions, padsOf, regionAt, use } from './code.ts';
+import {
+  type CodeFile,
+  forEachWord,
+  functionAt,
+  lastNotAbove,
+  liveInstructions,
+  padsOf,
+  regionAt,
+  use,
+} from './code.ts';
+import { isWalkedFrom } from './flight.ts';
+import { pieceAt, pieceBefore } from './objects.ts';
+import { firstSite, tableEntries } from './tables.ts';
 import { type Module, moduleOfNode, relocationTargets, type Spot, type World } from './world.ts';
+import { addressRegister } from './x86-64/flow.ts';
 
 /** Sections that describe the file to linker, loader and unwinder; a number in them that looks like an address is not
  * followed in files without relocations. */
 const descriptions = /^\.(dyn|gnu|rela|note|eh_frame|gcc_except|interp|hash)/;
+
+export { firstSite, tableEntries } from './tables.ts';
 
 export interface Reach {
   readonly world: World;
@@ -26,11 +41,17 @@ export interface Reach {
   readonly entries: Set<number>;
   /** Functions whose names files know that look up names, to call them through a pointer; by node. */
   readonly lookedUp: Set<number>;
-  /** Slots of offset tables that were named, as `module:address`, so that each is followed once. */
-  readonly slots: Set<number>;
+  /** Beginnings that belong to no file's own start and end: names that are looked up, exports of what is loaded by name. */
+  readonly given: { readonly spot: Spot; readonly why: string; readonly by?: Module }[];
+  /** Functions that a pointer leads to which code has kept, by node. */
+  readonly taken: Set<number>;
+  /** Functions that are known to be called no more, by address: taking their address leads nowhere. */
+  readonly barred: ReadonlyMap<Module, ReadonlySet<number>>;
+  /** Words that were read for themselves, not as part of a piece of data: their addresses, by file. */
+  readonly words: Map<Module, Set<number>>;
 }
 
-export function newReach(world: World): Reach {
+export function newReach(world: World, barred: Reach['barred'] = new Map()): Reach {
   return {
     world,
     from: new Int32Array(0),
@@ -40,44 +61,70 @@ export function newReach(world: World): Reach {
     roots: new Map(),
     entries: new Set(),
     lookedUp: new Set(),
-    slots: new Set(),
+    given: [],
+    taken: new Set(),
+    barred,
+    words: new Map(),
   };
 }
 
 const ROOT = -1;
 const LOOKUP = -2;
+const KEPT = -3;
 
 /** Begins at an address, for a stated reason. */
 export function addRoot(reach: Reach, spot: Spot, why: string): void {
   grow(reach);
+  reach.given.push({ spot, why });
   visit(reach, spot, ROOT, 0, why);
 }
 
 /** A function whose name a file looks up, to call it through a pointer. */
 export function addLookup(reach: Reach, spot: Spot, by: Module): void {
   grow(reach);
+  reach.given.push({ spot, why: '', by });
   const index = functionAt(spot.module.code, spot.address);
   if (index >= 0) reach.lookedUp.add(spot.module.base + index);
   visit(reach, spot, LOOKUP, 0, `looked up by name in ${by.path.slice(by.path.lastIndexOf('/') + 1)}`);
 }
 
-/** Where a file's code begins without being called by anything in it: entry, initialisers, finalisers, and what the loader
- * or the unwinder calls. */
-export function addModuleRoots(reach: Reach, module: Module): void {
+/** Begins at an address that code has kept a pointer to. */
+export function addTaken(reach: Reach, spot: Spot, why: string): void {
+  grow(reach);
+  const index = functionAt(spot.module.code, spot.address);
+  const node = spot.module.base + index;
+  if (index >= 0) reach.taken.add(node);
+  visit(reach, spot, KEPT, 0, why);
+}
+
+/** Begins with the words in the `width` bytes at an address. */
+export function addWord(reach: Reach, spot: Spot, width: number, why: string): void {
+  grow(reach);
+  visitWord(reach, spot, width, KEPT, 0, why);
+}
+
+/** Where the kernel, or the loader for it, begins a program. */
+export function addEntry(reach: Reach, module: Module): void {
+  grow(reach);
+  visit(reach, { module, address: module.code.elf.entry }, ROOT, 0, 'entry point');
+}
+
+/** Where a file's code begins without being called by anything in it: initialisers (unless they have run: `isFresh`),
+ * finalisers, and what the loader or the unwinder calls. */
+export function addModuleRoots(reach: Reach, module: Module, isFresh: boolean): void {
   grow(reach);
   const { code } = module;
   const { dynamic, relocations } = code;
   const root = (address: number, why: string) => visit(reach, { module, address }, ROOT, 0, why);
-  if (code.elf.entry !== 0) root(code.elf.entry, 'entry point');
   for (const [tag, why] of [
     ['init', 'initialiser'],
     ['fini', 'finaliser'],
   ] as const) {
     const address = dynamic?.value(tag);
-    if (address !== undefined) root(address, why);
+    if (address !== undefined && (isFresh || tag === 'fini')) root(address, why);
   }
   for (const region of code.regions) {
-    if (/^\.(preinit|init|fini)_array|^\.[cd]tors/.test(region.name))
+    if ((isFresh ? /^\.(preinit|init|fini)_array|^\.[cd]tors/ : /^\.fini_array|^\.dtors/).test(region.name))
       followData(reach, module, region.start, region.end, ROOT, region.name.slice(1));
     // Initial values of thread-local variables are copied for each thread.
     if (region.name === '.tdata')
@@ -89,7 +136,7 @@ export function addModuleRoots(reach: Reach, module: Module): void {
     ['finiArray', 'finiArraySize'],
   ] as const) {
     const address = dynamic?.value(tag);
-    if (address !== undefined)
+    if (address !== undefined && (isFresh || tag === 'finiArray'))
       followData(reach, module, address, address + (dynamic?.value(size) ?? 0), ROOT, tag);
   }
   for (let index = 0; index < relocations.count; index++) {
@@ -109,7 +156,7 @@ export function addExports(reach: Reach, module: Module, why: string): void {
   for (const symbol of module.code.dynamic?.symbols ?? []) {
     if (!symbol.defined || symbol.binding === 0) continue;
     if (symbol.type !== STT_FUNC && symbol.type !== STT_OBJECT && symbol.type !== STT_GNU_IFUNC) continue;
-    visit(reach, { module, address: symbol.address }, ROOT, 0, why);
+    addRoot(reach, { module, address: symbol.address }, why);
   }
 }
 
@@ -142,8 +189,8 @@ export function run(reach: Reach): void {
     const functions = module.code.functionStart.length;
     if (index < functions) followFunction(reach, module, index, node);
     else {
-      const region = module.code.regions[index - functions]!;
-      followData(reach, module, region.start, region.end, node, '');
+      const { start, end } = module.code.pieces;
+      followData(reach, module, start[index - functions]!, end[index - functions]!, node, '');
     }
   }
 }
@@ -155,11 +202,55 @@ function followFunction(reach: Reach, module: Module, index: number, node: numbe
   const live = liveInstructions(code, index);
   for (let at = firstSite(code.site, code.functionStart[index]!); at < site.length && site[at]! < end; at++) {
     if (live?.has(site[at]!) === false) continue;
-    visit(reach, { module, address: target[at]! }, node, site[at]!, '');
+    const spot = { module, address: target[at]! };
+    if (code.use[at] === use.address && reach.barred.get(module)?.has(spot.address) === true) continue;
+    if (code.width[at] !== 0) visitWord(reach, spot, code.width[at]!, node, site[at]!, '');
+    else visit(reach, spot, node, site[at]!, '');
+    if (code.use[at] === use.address) besides(reach, module, at, node);
     if (code.use[at] === use.address) followTable(reach, module, target[at]!, node);
   }
   for (const pad of padsOf(code, index)) visit(reach, { module, address: pad }, node, pad, '');
   if (code.functionContinues[index + 1] === 1) mark(reach, node + 1, node, end, '');
+}
+
+/** Where the function itself walks from an address of data: the pieces on both sides, too, for it may begin beside its object. */
+function besides(reach: Reach, module: Module, at: number, node: number): void {
+  const { code } = module;
+  const { pieces } = code;
+  const piece = pieceAt(pieces, code.target[at]!);
+  if (piece < 0) return;
+  const base = module.base + code.functionStart.length;
+  const around = [piece - 1, piece + 1].filter(
+    (one) =>
+      pieces.region[one] === pieces.region[piece] && reach.from[base + one] === 0 && holdsPointers(code, one),
+  );
+  if (around.length === 0) return;
+  const site = code.site[at]!;
+  const region = code.regions[regionAt(code, site)]!;
+  const register = addressRegister(code.elf.bytes, region.offset! + (site - region.start), site);
+  if (register >= 0 && !isWalkedFrom(module, site, register)) return;
+  for (const one of around) mark(reach, base + one, node, site, '');
+}
+
+function holdsPointers({ relocations, pieces }: CodeFile, piece: number): boolean {
+  const first = firstRelocation(relocations, pieces.start[piece]!);
+  return first < relocations.count && relocations.place[first]! < pieces.end[piece]!;
+}
+
+/** Whether coming to an address would change nothing: all there is reached, or points to nothing. */
+export function leadsNowhere(reach: Reach, { module, address }: Spot): boolean {
+  const { code } = module;
+  const region = code.regions[regionAt(code, address)];
+  if (region?.isSlots === true) return false;
+  if (region?.isCode === true) {
+    const index = functionAt(code, address);
+    return index < 0 || reach.from[module.base + index] !== 0;
+  }
+  if (code.isFixed) return false;
+  const base = module.base + code.functionStart.length;
+  return [pieceAt(code.pieces, address), pieceBefore(code.regions, code.pieces, address)].every(
+    (piece) => piece < 0 || reach.from[base + piece] !== 0 || !holdsPointers(code, piece),
+  );
 }
 
 /** What could be a table of jumps, as compilers write it for code at any address: 32-bit distances from the table. Most of
@@ -171,41 +262,6 @@ function followTable(reach: Reach, module: Module, table: number, node: number):
     const index = functionAt(module.code, address);
     if (index >= 0 && lost[index] === 1) mark(reach, module.base + index, node, table, '');
   }
-}
-
-const MAX_TABLE = 4096;
-
-/** The addresses of code that a table of distances could name, up to the first that is none. */
-export function tableEntries(module: Module, table: number): readonly number[] {
-  const { code } = module;
-  const region = code.regions[regionAt(code, table)];
-  if (
-    region === undefined ||
-    region.isCode ||
-    region.isWritable ||
-    region.offset === undefined ||
-    table % 4 !== 0
-  )
-    return [];
-  const entries: number[] = [];
-  for (let at = table; at + 4 <= region.end && entries.length < MAX_TABLE; at += 4) {
-    const address = table + code.elf.bytes.readInt32LE(region.offset + (at - region.start));
-    if (code.regions[regionAt(code, address)]?.isCode !== true) break;
-    entries.push(address);
-  }
-  return entries;
-}
-
-/** Index of the first reference at or behind an address. */
-export function firstSite(sites: Float64Array, address: number): number {
-  let low = 0;
-  let high = sites.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (sites[middle]! < address) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 /** What the words of start … end point to. */
@@ -229,31 +285,49 @@ function followData(
   if (!isFixed) return;
   const region = regions[regionAt(module.code, start)];
   if (region === undefined || region.isCode || descriptions.test(region.name)) return;
-  forEachWord(elf, region, (place, address) => {
-    if (place >= start && place < end) visit(reach, { module, address }, node, place, why);
-  });
+  forEachWord(elf, region, start, end, (place, address) =>
+    visit(reach, { module, address }, node, place, why),
+  );
 }
 
-/** Comes to an address: the function there, the slot's target, or the whole piece of data. */
+/** Comes to an address: the function there, the slot's target, or the piece of data. */
 function visit(reach: Reach, spot: Spot, from: number, site: number, why: string): void {
   const { module, address } = spot;
   const { code } = module;
-  const region = regionAt(code, address);
-  if (region < 0) return;
-  const at = code.regions[region]!;
-  if (at.isCode) {
+  const at = code.regions[regionAt(code, address)];
+  if (at?.isCode === true) {
     const index = functionAt(code, address);
     if (index >= 0) mark(reach, module.base + index, from, site, why);
     return;
   }
-  if (at.isSlots) {
-    const key = module.index * 2 ** 40 + address;
-    if (reach.slots.has(key)) return;
-    reach.slots.add(key);
-    followData(reach, module, address, address + 8, from, why);
+  if (at?.isSlots === true) {
+    visitWord(reach, spot, 8, from, site, why);
     return;
   }
-  mark(reach, module.base + code.functionStart.length + region, from, site, why);
+  const nodes = module.base + code.functionStart.length;
+  for (const piece of [pieceAt(code.pieces, address), pieceBefore(code.regions, code.pieces, address)])
+    if (piece >= 0) mark(reach, nodes + piece, from, site, why);
+}
+
+/** Comes to the `width` bytes at an address and no others: what the words there point to. */
+function visitWord(reach: Reach, spot: Spot, width: number, from: number, site: number, why: string): void {
+  const { module, address } = spot;
+  const { code } = module;
+  const region = code.regions[regionAt(code, address)];
+  if (region === undefined || region.isCode || unevenOf(module).has(pieceAt(code.pieces, address))) {
+    visit(reach, spot, from, site, why);
+    return;
+  }
+  let words = reach.words.get(module);
+  if (words === undefined) {
+    words = new Set();
+    reach.words.set(module, words);
+  }
+  for (let word = Math.floor(address / 8) * 8; word < address + width; word += 8) {
+    if (words.has(word)) continue;
+    words.add(word);
+    followData(reach, module, word, word + 8, from, why);
+  }
 }
 
 function mark(reach: Reach, node: number, from: number, site: number, why: string): void {
@@ -263,6 +337,30 @@ function mark(reach: Reach, node: number, from: number, site: number, why: strin
   reach.from[node] = from < 0 ? ROOT : from + 1;
   reach.site[node] = site;
   reach.queue.push(node);
+}
+
+const uneven = new WeakMap<Module, ReadonlySet<number>>();
+
+/** Pieces that the loader fills with the content of a library's object, or with words that do not stand at multiples of 8. */
+function unevenOf(module: Module): ReadonlySet<number> {
+  let known = uneven.get(module);
+  if (known === undefined) {
+    const { relocations, pieces } = module.code;
+    const list = new Set<number>();
+    for (let index = 0; index < relocations.count; index++)
+      if (relocations.type[index] === relocationTypes.copy || relocations.place[index]! % 8 !== 0)
+        list.add(pieceAt(pieces, relocations.place[index]!));
+    known = list;
+    uneven.set(module, known);
+  }
+  return known;
+}
+
+/** Whether a word of data can be read: it alone, or the piece that it lies in. */
+export function isWordReached(reach: Reach, module: Module, address: number): boolean {
+  if (reach.words.get(module)?.has(Math.floor(address / 8) * 8) === true) return true;
+  const piece = pieceAt(module.code.pieces, address);
+  return piece >= 0 && (reach.from[module.base + module.code.functionStart.length + piece] ?? 0) !== 0;
 }
 
 export function isReached(reach: Reach, module: Module, address: number): boolean {
@@ -304,7 +402,8 @@ export function unexplained(module: Module): Uint8Array {
   explain(code.elf.entry);
   if (code.isFixed)
     for (const region of code.regions)
-      if (!region.isCode) forEachWord(code.elf, region, (_, value) => explain(value));
+      if (!region.isCode)
+        forEachWord(code.elf, region, region.start, region.end, (_, value) => explain(value));
   const list = explained.map((one, index) => (one === 0 && code.functionIsKnown[index] === 1 ? 1 : 0));
   unexplainedOf.set(module, list);
   return list;

@@ -29,26 +29,35 @@ export function* mentions(reach: Reach, from: number): Generator<Mention> {
         at++
       ) {
         const kind = code.use[at]!;
+        const target = code.target[at]!;
+        if (kind === use.memory) yield* pointed(module, target - 7, target + code.width[at]!);
         if (kind !== use.address && kind !== use.constant) continue;
-        const text = stringAt(code, code.target[at]!);
+        const text = stringAt(code, target);
         if (text !== undefined) yield { text, module };
       }
       continue;
     }
-    const region = code.regions[index - functions]!;
+    const start = code.pieces.start[index - functions]!;
+    const end = code.pieces.end[index - functions]!;
+    const region = code.regions[code.pieces.region[index - functions]!]!;
+    yield* pointed(module, start, end);
     // In files at fixed addresses pointers in data have no relocations; the strings beside them are then all looked at.
-    const { relocations } = code;
-    for (
-      let at = firstRelocation(relocations, region.start);
-      at < relocations.count && relocations.place[at]! < region.end;
-      at++
-    ) {
-      if (relocations.type[at] !== relocationTypes.relative) continue;
-      const text = stringAt(code, relocations.addend[at]!);
-      if (text !== undefined) yield { text, module };
-    }
     if (code.isFixed && !region.isWritable && !region.isCode && region.name.startsWith('.rodata'))
-      yield* allStrings(module, region.start, region.end);
+      yield* allStrings(module, start, end);
+  }
+}
+
+/** Strings that the words in start … end point to. */
+function* pointed(module: Module, start: number, end: number): Generator<Mention> {
+  const { relocations } = module.code;
+  for (
+    let at = firstRelocation(relocations, start);
+    at < relocations.count && relocations.place[at]! < end;
+    at++
+  ) {
+    if (relocations.type[at] !== relocationTypes.relative) continue;
+    const text = stringAt(module.code, relocations.addend[at]!);
+    if (text !== undefined) yield { text, module };
   }
 }
 

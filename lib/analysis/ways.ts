@@ -3,7 +3,7 @@
 
 import { type Body, bodyOf, endsThere, readAt } from './bodies.ts';
 import { forEachWord, functionAt, lastNotAbove, regionAt, use } from './code.ts';
-import { isReached, type Reach } from './reach.ts';
+import { isReached, isWordReached, type Reach } from './reach.ts';
 import { type Module, relocationTargets, type Spot } from './world.ts';
 import { flow, found, readInstruction, reference } from './x86-64/lengths.ts';
 
@@ -106,6 +106,7 @@ function* fromElsewhere(reach: Reach, spot: Spot, index: number, isStart: boolea
     if (reach.entries.has(node) || (reach.lookedUp.has(node) && reach.from[node] === -1))
       yield { kind: 'lost', why: `an entry (${reach.roots.get(node) ?? ''})` };
     else if (reach.lookedUp.has(node)) yield { kind: 'lookup' };
+    if (reach.taken.has(node)) yield { kind: 'pointer', module: spot.module };
   }
   for (const word of wordsTo(reach, spot)) {
     const { module, address } = word;
@@ -114,28 +115,22 @@ function* fromElsewhere(reach: Reach, spot: Spot, index: number, isStart: boolea
       yield { kind: 'lost', why: `a plug-in whose code is not looked into (${module.path})` };
       continue;
     }
-    const region = regionAt(code, address);
-    if (region < 0) continue;
-    if (!code.regions[region]!.isSlots) {
-      if (isDataReached(reach, module, region)) yield { kind: 'pointer', module };
-      continue;
-    }
+    if (!isWordReached(reach, module, address)) continue;
+    // What nobody but calls and jumps reads holds no pointer for others.
+    let isPointer = code.regions[regionAt(code, address)]?.isSlots !== true;
     for (const named of referencesTo(module, address)) {
       const site = code.site[named]!;
       if (!isReached(reach, module, site)) continue;
-      if (code.use[named] !== use.through) {
-        yield { kind: 'pointer', module };
+      if (code.use[named] !== use.through || code.width[named] === 0) {
+        isPointer = true;
         continue;
       }
       readAt(code, site);
       const isCall = found.flow === flow.callIndirect;
       yield { kind: isCall ? 'call' : 'jump', spot: { module, address: site } };
     }
+    if (isPointer) yield { kind: 'pointer', module };
   }
-}
-
-function isDataReached(reach: Reach, module: Module, region: number): boolean {
-  return (reach.from[module.base + module.code.functionStart.length + region] ?? 0) !== 0;
 }
 
 const pointerCalls = new WeakMap<Module, readonly number[]>();
@@ -223,7 +218,7 @@ function allWords(reach: Reach): Words {
     const last = functionStart.at(-1)!;
     for (const region of regions) {
       if (region.isCode || region.isSlots) continue;
-      forEachWord(elf, region, (address, value) => {
+      forEachWord(elf, region, region.start, region.end, (address, value) => {
         if (value < first || value > last || functionStart[lastNotAbove(functionStart, value)] !== value)
           return;
         targets.push(module.index * PER_MODULE + value);

@@ -13,7 +13,7 @@ export interface Module {
   readonly index: number;
   readonly path: string;
   readonly code: CodeFile;
-  /** Nodes of the graph: one for each function, then one for each region. */
+  /** Nodes of the graph: one for each function, then one for each piece of data. */
   readonly base: number;
   /** The loader that was asked for by the program that it belongs to. */
   readonly interpreter: string | undefined;
@@ -33,6 +33,8 @@ export interface World {
   readonly definitions: Map<string, { module: Module; symbol: ElfSymbol }[]>;
   /** Libraries that were needed and not found: `name` (needed by `file`). */
   readonly missing: { readonly name: string; readonly by: string }[];
+  /** What the kernel starts: programs, and their loaders. */
+  readonly started: Set<Module>;
   readonly libraryPath: string | undefined;
   /** LD_PRELOAD and /etc/ld.so.preload, as paths or names. */
   readonly preload: readonly string[];
@@ -47,6 +49,7 @@ export function newWorld(environment: Readonly<Record<string, string | undefined
     byPath: new Map(),
     definitions: new Map(),
     missing: [],
+    started: new Set(),
     libraryPath: environment.LD_LIBRARY_PATH,
     preload: `${environment.LD_PRELOAD ?? ''} ${preloaded()}`.split(/[\s:]+/).filter((one) => one !== ''),
     looked: new Set([PRELOAD, LOADER_CACHE]),
@@ -70,7 +73,8 @@ export function addProgram(world: World, path: string): readonly Module[] {
   const before = world.modules.length;
   const program = addFile(world, path, undefined);
   const { interpreter } = program.code.elf;
-  if (interpreter !== undefined) addFile(world, interpreter, interpreter);
+  world.started.add(program);
+  if (interpreter !== undefined) world.started.add(addFile(world, interpreter, interpreter));
   addNeeded(world, program, interpreter);
   if (interpreter !== undefined)
     for (const name of world.preload) addByName(world, name, program, interpreter);
@@ -145,8 +149,9 @@ function addCode(
   isSurface: boolean,
 ): Module {
   const module = { index: world.modules.length, path, code, base: world.nodes, interpreter, isSurface };
-  world.nodes += code.functionStart.length + code.regions.length;
+  world.nodes += code.functionStart.length + code.pieces.start.length;
   world.modules.push(module);
+  for (const path of code.looked) world.looked.add(path);
   world.byPath.set(path, module);
   for (const symbol of code.dynamic?.symbols ?? []) {
     if (!symbol.defined || symbol.binding === 0 || symbol.name === '') continue;

@@ -30,7 +30,15 @@ export function analysedPolicy({ options, command }: Split, load: () => Answerer
   const log = logFor(options);
   for (const notice of answer.notices) log.info(() => ({}), notice);
   if (options.strict === true && answer.unknown > 0) throw unbounded(answer);
-  return parsePolicy(answer.policy, { file: `--auto ${question.program}` });
+  const { main, ...whole } = parsePolicy(answer.policy, { file: `--auto ${question.program}` });
+  // The second part needs a helper beside the program at its start, which not every place permits: so it has to be asked for.
+  if (options.at !== 'main' && options['main-policy'] === undefined) return whole;
+  if (main === undefined)
+    log.info(
+      () => ({}),
+      'start-up is not told apart from what follows: what holds from exec on holds throughout',
+    );
+  return main === undefined ? whole : { ...whole, main };
 }
 
 /** The analysis is no part of the bundle, so that its errors are of classes of their own: they become ours. */

@@ -118,7 +118,7 @@ export const analysisOptions = [
     value: 'PROGRAM',
     many: true,
     completes: 'file',
-    help: 'With --auto: a program that it may execute; @shell-utils for the usual ones of scripts',
+    help: 'With --auto: a program that it may execute; @shell-utils for the usual ones of scripts, @none for none',
   },
   {
     name: 'plugin',

@@ -145,9 +145,24 @@ function countSymbols(elf: ElfFile, value: Dynamic['value']): number {
     if (at === undefined) fail(elf, 'the hash table is not in the file');
     count = countByGnuHash(elf, at);
   }
-  // Undefined symbols are not hashed by the GNU table; relocations may still name them.
+  // Undefined symbols are not hashed by the GNU table; relocations still name them.
+  for (const [start, size] of [
+    ['rela', 'relaSize'],
+    ['jmprel', 'pltRelSize'],
+  ] as const)
+    count = Math.max(count, lastSymbol(elf, value(start), value(size)) + 1);
   if (count > MAX_SYMBOLS) fail(elf, `it claims to have ${count} symbols`);
   return count;
+}
+
+/** The highest symbol that a table of relocations names; 0: none. */
+function lastSymbol(elf: ElfFile, address: number | undefined, size = 0): number {
+  const offset = address === undefined ? undefined : offsetOf(elf, address);
+  if (offset === undefined) return 0;
+  need(elf, offset, size, 'a table of relocations');
+  let last = 0;
+  for (let at = offset; at + 24 <= offset + size; at += 24) last = Math.max(last, u32(elf, at + 12));
+  return last;
 }
 
 /** The last chain's last entry is the last symbol. */
@@ -199,7 +214,7 @@ function readVersions(
 }
 
 /** Symbols of the full table (.symtab), which a stripped file does not have. Local ones are among them. */
-export function readFullSymbols(elf: ElfFile): readonly ElfSymbol[] {
+export function readFullSymbols(elf: Pick<ElfFile, 'file' | 'bytes' | 'allSections'>): readonly ElfSymbol[] {
   const table = elf.allSections.find((one) => one.type === SHT_SYMTAB);
   const strings = table === undefined ? undefined : elf.allSections[table.link];
   if (table === undefined || strings === undefined) return [];

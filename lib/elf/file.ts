@@ -134,7 +134,7 @@ function readSegments(source: Source): readonly Segment[] {
 }
 
 /** Section headers are not needed to run a program, so a table that makes no sense is taken for none. */
-function readSections(source: Source): readonly Section[] {
+export function readSections(source: Source): readonly Section[] {
   const offset = u64(source, 40);
   const size = u16(source, 58);
   const count = u16(source, 60);
@@ -196,17 +196,23 @@ export function offsetOf(elf: ElfFile, address: number): number | undefined {
 export function buildId(elf: ElfFile): string | undefined {
   for (const note of elf.segments) {
     if (note.type !== PT_NOTE || !(note.offset + note.fileSize <= elf.bytes.length)) continue;
-    const end = note.offset + note.fileSize;
-    for (let at = note.offset; at + 12 <= end; ) {
-      const nameSize = u32(elf, at);
-      const size = u32(elf, at + 4);
-      const data = at + 12 + ((nameSize + 3) & ~3);
-      if (data + size > end) break;
-      if (u32(elf, at + 8) === 3 && elf.bytes.toString('latin1', at + 12, at + 15) === 'GNU') {
-        return elf.bytes.toString('hex', data, data + size);
-      }
-      at = data + ((size + 3) & ~3);
-    }
+    const id = noteBuildId(elf, note.offset, note.fileSize);
+    if (id !== undefined) return id;
+  }
+  return undefined;
+}
+
+/** The build id among the notes that stand at an offset. Throws ElfError for notes that lie outside the file. */
+export function noteBuildId(source: Source, offset: number, length: number): string | undefined {
+  const end = offset + length;
+  for (let at = offset; at + 12 <= end; ) {
+    const nameSize = u32(source, at);
+    const size = u32(source, at + 4);
+    const data = at + 12 + ((nameSize + 3) & ~3);
+    if (data + size > end) break;
+    if (u32(source, at + 8) === 3 && source.bytes.toString('latin1', at + 12, at + 15) === 'GNU')
+      return source.bytes.toString('hex', data, data + size);
+    at = data + ((size + 3) & ~3);
   }
   return undefined;
 }

@@ -87,7 +87,7 @@ describe.each([
         await until(() => existsSync(marker));
         expect(existsSync(marker)).toBe(true);
       } else {
-        // The process that system(3) made is killed at its execve.
+        // Where the C library's objects are known, making a process is refused already; else the process made is killed at execve.
         await pause(1500);
         expect(existsSync(marker)).toBe(false);
       }
@@ -140,13 +140,15 @@ test('--explain says at which call it is stopped', async () => {
     expect(event).toMatchObject({
       event: 'refused',
       program,
-      call: 'execve',
+      call: expect.stringMatching(/^(clone3|execve)$/),
       action: 'kill',
       code: { file: expect.stringMatching(/libc\.so\.6$/) },
     });
+    expect(existsSync(marker)).toBe(false);
+    // With the debug symbols of the C library (libc6-dbg) its server ends before there is a child.
+    if (event.call === 'clone3') return;
     expect(event.arguments[0].text).toBe('"/bin/sh"');
     expect(event.arguments[1].text).toBe('["sh", "-c", "touch owned"]');
-    expect(existsSync(marker)).toBe(false);
     // The server itself goes on: it was its child that died.
     expect(await ask(port, 'Ada')).toMatch(/hello Ada\n$/);
   } finally {

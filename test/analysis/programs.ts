@@ -28,7 +28,7 @@ extern volatile int argc_; volatile int argc_;
 const tail = `
 __attribute__((force_align_arg_pointer, noreturn, used)) void _start(void) { run(); for (;;) call(60); }
 `;
-const program = (text: string) => `${head}${text}${tail}`;
+export const program = (text: string) => `${head}${text}${tail}`;
 
 export const micros: readonly Micro[] = [
   {

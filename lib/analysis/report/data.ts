@@ -205,7 +205,7 @@ function whyLoaded({ programs, reach }: Analysis, module: Module, role: ReportFi
   if (by.length > 0)
     return `needed by ${by.slice(0, 3).join(', ')}${by.length > 3 ? ` and ${by.length - 3} more` : ''}`;
   // Why its exports, or all that its words point to, are reached.
-  const last = module.base + module.code.functionStart.length + module.code.regions.length;
+  const last = module.base + module.code.functionStart.length + module.code.pieces.start.length;
   for (let node = module.base; node < last; node++) {
     const why = reach.roots.get(node);
     if (why !== undefined && !/^(entry|init|fini|chosen|exception|thread)/.test(why)) return why;

@@ -39,6 +39,8 @@ export const found = {
   displacement: 0,
   /** An immediate of 32 or 64 bits, as unsigned number; 0: none, or none that is an address. */
   immediate: 0,
+  /** The most bytes of memory that it can read at `displacement`; 0: not known, very many (it restores the processor's state). */
+  width: 8,
   /** Nothing but space between functions: nop, int3, and the zeros that some linkers put there. */
   isPadding: false,
 };
@@ -105,6 +107,7 @@ export function readInstruction(bytes: Uint8Array, at: number, end: number): voi
   found.reference = reference.none;
   found.immediate = 0;
   found.isPadding = false;
+  found.width = 8;
   let byte = 0;
   for (;;) {
     if (p >= end || p - at >= 15) {
@@ -127,6 +130,7 @@ export function readInstruction(bytes: Uint8Array, at: number, end: number): voi
   let map = 0;
   if (byte === 0xc5 || byte === 0xc4 || byte === 0x62) {
     // VEX and EVEX: the map, then the opcode.
+    found.width = byte === 0x62 ? 64 : 32;
     if (p + 3 >= end) {
       invalid();
       return;
@@ -154,6 +158,7 @@ export function readInstruction(bytes: Uint8Array, at: number, end: number): voi
     byte = 0x100;
   } else if (byte === 0x8f && p < end && (bytes[p]! & 0x38) !== 0) {
     // XOP (AMD): map 8 has an immediate byte, map 10 four.
+    found.width = 32;
     map = bytes[p]! & 31;
     if (map < 8) {
       invalid();
@@ -168,6 +173,7 @@ export function readInstruction(bytes: Uint8Array, at: number, end: number): voi
       return;
     }
     byte = bytes[p++]!;
+    found.width = 16;
     if (byte === 0x38 || byte === 0x3a) {
       shape = byte === 0x38 ? M : M | I8;
       p++;
@@ -200,6 +206,8 @@ export function readInstruction(bytes: Uint8Array, at: number, end: number): voi
     modrm = bytes[p++]!;
     const mod = modrm >> 6;
     const rm = modrm & 7;
+    // fxrstor, xrstor, xrstors.
+    if ((byte === 0x3ae || byte === 0x3c7) && (modrm & 0x30) !== 0x30) found.width = 0;
     // Moves to and from control and debug registers have no memory form, whatever mod says.
     if (mod !== 3 && !(byte >= 0x320 && byte <= 0x323)) {
       let base = rm;

@@ -1,0 +1,67 @@
+// What `sandbox-run analyze` finds for one program, as figures: for the tables of tightness.js and usr-bin.js.
+
+import { execFile } from 'node:child_process';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { abis, evaluate, parsePolicy, syscallNumber } from '../../dist/lib/index.js';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const cli = join(here, '..', '..', 'bin', 'sandbox-run.cjs');
+const usage = join(here, 'usage.js');
+const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/** `also`: as --also. `main` is undefined where start-up is not told apart; an `error` stands where there is no answer. */
+export async function ask(name, also) {
+  try {
+    const words = [
+      '--import',
+      usage,
+      cli,
+      'analyze',
+      '--json',
+      ...also.flatMap((one) => ['--also', one]),
+      '--',
+      name,
+    ];
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, words, {
+      timeout: 120_000,
+      maxBuffer: 256 * 1024 * 1024,
+      env: { PATH },
+    });
+    const { policy, notices, programs, execRefused } = JSON.parse(stdout);
+    const { main, ...whole } = parsePolicy(policy, { file: name });
+    return {
+      name,
+      whole: shape(whole),
+      main: main === undefined ? undefined : shape(main),
+      isUnknown: notices.some((one) => one.includes('number of a call is not known')),
+      executes: execRefused || programs.length > 1,
+      ...JSON.parse(stderr.trim().split('\n').at(-1)),
+    };
+  } catch (error) {
+    const why = error.killed === true ? 'takes more than two minutes' : (error.stderr ?? error.message);
+    return { name, error: why.trim().split('\n')[0] };
+  }
+}
+
+/** Calls by name, rules, calls of which each use has a condition, and whether memory can be made executable: any of a few usual uses
+ * of mmap and mprotect with PROT_EXEC is permitted. */
+function shape(policy) {
+  const allowed = policy.statements.filter((one) => one.action.kind === 'allow');
+  const calls = allowed.flatMap((one) => one.calls);
+  const names = new Set(calls.map((call) => call.target.name));
+  const free = new Set(calls.filter((call) => call.when === undefined).map((call) => call.target.name));
+  const permits = (call, args) => {
+    const nr = syscallNumber(abis.x86_64, call);
+    return evaluate(policy, abis.x86_64, { nr, args: args.map(BigInt) }).kind === 'allow';
+  };
+  const mapsExecutable = [4, 5, 6, 7].some(
+    (prot) =>
+      permits('mprotect', [0x1000, 4096, prot, 0, 0, 0]) ||
+      [0x01, 0x02, 0x12, 0x22, 0x32, 0x802, 0x812].some((flags) =>
+        permits('mmap', [0, 4096, prot, flags, 3, 0]),
+      ),
+  );
+  return { calls: names.size, rules: allowed.length, conditioned: names.size - free.size, mapsExecutable };
+}

@@ -1,0 +1,438 @@
+// Where an address goes after an instruction has put it into a register: whether it can get into memory or anywhere else that
+// is not followed, or is only compared, called, or handed to functions that do no more. Followed through registers, slots of the
+// stack, and parameters. Taken from the ABI: registers hold parameters 1 to 6, the value returned is in rax, and a caller's frame is
+// not touched but through an address that it gave away (System V ABI for x86-64, 3.2).
+
+import { firstRelocation } from '../elf/relocations.ts';
+import { functionAt, padsOf, regionAt, use } from './code.ts';
+import { firstSite, tableEntries } from './tables.ts';
+import { type Module, relocationTargets, type Spot, type World } from './world.ts';
+import { follow, type Held, stackAddress, stackRead, writtenBy } from './x86-64/flow.ts';
+import { flow, found, readInstruction, reference } from './x86-64/lengths.ts';
+
+export interface Flight {
+  /** It can be anywhere afterwards. */
+  readonly escapes: boolean;
+  /** Memory at it is read or written, beside calls through it. */
+  readonly isUsed: boolean;
+  /** An index is added to it, or it is counted up or down. */
+  readonly isMoved: boolean;
+  /** Calls and jumps to it, and calls that hand it to a function that does so. */
+  readonly calls: readonly (Spot & { readonly isItself: boolean })[];
+}
+
+const lost: Flight = { escapes: true, isUsed: true, isMoved: true, calls: [] };
+const RAX = 0;
+const parameters = [7, 6, 2, 1, 8, 9];
+const callerSaved = [0, 1, 2, 6, 7, 8, 9, 10, 11];
+const MAX_DEPTH = 8;
+const MAX_STEPS = 20_000;
+/** What needs more is taken to walk: that can only add. */
+const MAX_WALK = 1000;
+
+/** What becomes of the address that the instruction at `site` puts into `register`. */
+export function flightFrom(
+  world: World,
+  module: Module,
+  site: number,
+  register: number,
+  pointee: Pointee,
+): Flight {
+  const { isData } = pointee;
+  const index = functionAt(module.code, site);
+  if (index < 0) return lost;
+  const known = stacksOf(module, index).get(site);
+  readAt(module, site);
+  const stacks = known ?? { registers: 0, slots: [], stack: undefined, frame: undefined };
+  const after = follow(
+    module.code.elf.bytes,
+    fileOffset(module, site),
+    site,
+    { ...stacks, registers: 0, slots: [] },
+    isData,
+  ).after;
+  return walk(world, module, site + found.length, { ...after, registers: 1 << register }, pointee, 0);
+}
+
+/** What the pointer that is followed points to. */
+export interface Pointee {
+  readonly isData: boolean;
+  /** A function's address: so it is known what a call of the pointer runs. */
+  readonly self?: Spot;
+}
+
+const walks = new WeakMap<Module, Map<number, boolean>>();
+
+/** Whether the function that takes the address of data at `site` itself adds an index to it or counts it up or down. A compiler
+ * may have folded a constant into such an address, so that it lies beside its object; an address that leaves the function does not. */
+export function isWalkedFrom(module: Module, site: number, register: number): boolean {
+  let known = walks.get(module);
+  if (known === undefined) {
+    known = new Map();
+    walks.set(module, known);
+  }
+  let answer = known.get(site);
+  if (answer === undefined) {
+    answer = findWalk(module, site, register);
+    known.set(site, answer);
+  }
+  return answer;
+}
+
+function findWalk(module: Module, site: number, register: number): boolean {
+  const { code } = module;
+  const states = new Map<number, Held>();
+  const queue: number[] = [];
+  const go = (to: number, held: Held) => {
+    if (held.registers === 0 && held.slots.length === 0) return;
+    if (code.regions[regionAt(code, to)]?.isCode !== true) return;
+    const merged = merge(states.get(to), held);
+    if (merged === undefined) return;
+    states.set(to, merged);
+    queue.push(to);
+  };
+  readAt(module, site);
+  // Where the stack stands does not matter here; the frame is taken to be another piece of it.
+  go(site + found.length, { registers: 1 << register, slots: [], stack: 0, frame: 2 ** 40 });
+  let steps = MAX_WALK;
+  for (let at = queue.pop(); at !== undefined; at = queue.pop()) {
+    if (steps-- === 0) return true;
+    const held = states.get(at)!;
+    readAt(module, at);
+    const { length, target, flow: where } = found;
+    const next = at + length;
+    if (where === flow.jump || where === flow.branch) go(next + target, held);
+    if (where === flow.branch || where === flow.syscall) go(next, held);
+    if (where === flow.call || where === flow.callIndirect) {
+      const kept = where === flow.call ? clobbered(module, next + target) : callerSaved;
+      for (const pad of pads(module, at)) go(pad, held);
+      go(next, without(held, kept));
+    }
+    if (where === flow.jumpIndirect) for (const to of tableOf(module, at)) go(to, held);
+    if (where !== flow.next && where !== flow.callIndirect && where !== flow.jumpIndirect) continue;
+    const effect = follow(code.elf.bytes, fileOffset(module, at), at, held, true);
+    if (effect.isMoved) return true;
+    if (where === flow.next) go(next, effect.after);
+  }
+  return false;
+}
+
+function flightOfParameter(
+  world: World,
+  spot: Spot,
+  register: number,
+  pointee: Pointee,
+  depth: number,
+): Flight {
+  const { module, address } = spot;
+  const index = functionAt(module.code, address);
+  if (depth > MAX_DEPTH || module.isSurface || index < 0) return lost;
+  const start: Held = { registers: 1 << register, slots: [], stack: 0, frame: undefined };
+  return walk(world, module, address, start, pointee, depth);
+}
+
+/** Follows one pointer until it is gone on all ways. */
+function walk(
+  world: World,
+  module: Module,
+  address: number,
+  start: Held,
+  pointee: Pointee,
+  depth: number,
+): Flight {
+  const { isData } = pointee;
+  const { code } = module;
+  const states = new Map<number, Held>([[address, start]]);
+  const queue = [address];
+  const calls: (Spot & { isItself: boolean })[] = [];
+  let isUsed = false;
+  let isMoved = false;
+  let steps = MAX_STEPS;
+  const go = (to: number, held: Held): boolean => {
+    if (held.registers === 0 && held.slots.length === 0) return true;
+    if (code.regions[regionAt(code, to)]?.isCode !== true) return false;
+    const merged = merge(states.get(to), held);
+    if (merged === undefined) return true;
+    if (merged.slots.length > 0 && !areHidden(module, to, merged)) return false;
+    states.set(to, merged);
+    queue.push(to);
+    return true;
+  };
+  /** Hands on what stands in the registers of parameters; false: it is lost. */
+  const hand = (site: number, held: Held, targets: readonly Spot[] | undefined): boolean => {
+    for (const register of parameters) {
+      if (((held.registers >>> register) & 1) === 0) continue;
+      if (targets === undefined || targets.length === 0) return false;
+      for (const target of targets) {
+        const inner = flightOfParameter(world, target, register, pointee, depth + 1);
+        if (inner.escapes) return false;
+        isUsed ||= inner.isUsed;
+        isMoved ||= inner.isMoved;
+        if (inner.calls.length > 0) calls.push({ module, address: site, isItself: false }, ...inner.calls);
+      }
+    }
+    // Parameters beyond the sixth stand on the stack, above the return address; what the function reads itself is none.
+    const own = readsOf(module, functionAt(code, site));
+    return held.slots.every((slot) => {
+      const place = slot - (held.stack! - 8);
+      if (place < 8 || own.has(slot)) return true;
+      if (targets === undefined || targets.length === 0) return place >= MAX_PARAMETERS;
+      return targets.every((target) => !readsParameter(target, place));
+    });
+  };
+  for (let at = queue.pop(); at !== undefined; at = queue.pop()) {
+    if (steps-- === 0) return lost;
+    const held = states.get(at)!;
+    const offset = fileOffset(module, at);
+    readAt(module, at);
+    const { length, target, flow: where, displacement } = found;
+    const isThrough = found.reference === reference.memory;
+    const next = at + length;
+    if (where === flow.invalid || where === flow.foreign) return lost;
+    if (where === flow.stop) continue;
+    if (where === flow.syscall) {
+      // The kernel reads and writes memory, and keeps no address of code that stands in a register.
+      if (isData && [...parameters, 10].some((register) => ((held.registers >>> register) & 1) === 1))
+        return lost;
+      if (!go(next, without(held, [0, 1, 11]))) return lost;
+      continue;
+    }
+    if (where === flow.jump || where === flow.branch) {
+      const to = next + target;
+      const isOut = functionAt(code, to) !== functionAt(code, at);
+      // Another part of the function, whose use of the stack is not looked at; at its end a function that takes over.
+      if (isOut && held.stack !== 0 && held.slots.length > 0) return lost;
+      if (!go(to, isOut ? { ...held, slots: [], frame: undefined } : held)) return lost;
+      if (where === flow.branch && !go(next, held)) return lost;
+      continue;
+    }
+    if (where === flow.return) {
+      if (((held.registers >>> RAX) & 1) === 1) return lost;
+      continue;
+    }
+    const effect = follow(code.elf.bytes, offset, at, held, isData);
+    if (effect.escapes) return lost;
+    isUsed ||= effect.isUsed;
+    isMoved ||= effect.isMoved;
+    if (effect.isCalled) calls.push({ module, address: at, isItself: true });
+    if (where === flow.call) {
+      const spot = { module, address: next + target };
+      if (!hand(at, held, [spot])) return lost;
+      if (!pads(module, at).every((pad) => go(pad, held))) return lost;
+      if (!go(next, without(held, clobbered(module, spot.address)))) return lost;
+    } else if (where === flow.callIndirect || where === flow.jumpIndirect) {
+      // What is called gets its parameters, too; what it is called with is not the pointer itself.
+      const itself = effect.isCalled && pointee.self !== undefined ? [pointee.self] : undefined;
+      const targets = isThrough ? wordTargets(world, module, next + displacement) : itself;
+      const table =
+        where === flow.jumpIndirect && !isThrough && !effect.isCalled ? tableOf(module, at) : undefined;
+      if (table !== undefined && table.length > 0) {
+        if (!table.every((to) => go(to, held))) return lost;
+        continue;
+      }
+      if (!hand(at, held, targets)) return lost;
+      if (where === flow.jumpIndirect) continue;
+      if (!pads(module, at).every((pad) => go(pad, held))) return lost;
+      if (!go(next, without(held, callerSaved))) return lost;
+    } else if (!go(next, effect.after)) return lost;
+  }
+  return { escapes: false, isUsed, isMoved, calls };
+}
+
+const MAX_PARAMETERS = 8 * 16;
+const reads = new WeakMap<Module, Map<number, ReadonlySet<number>>>();
+
+/** Whether a function reads a word of the stack above its return address; `place` counts from there, which is 0. */
+function readsParameter({ module, address }: Spot, place: number): boolean {
+  const index = functionAt(module.code, address);
+  return module.isSurface || index < 0 || readsOf(module, index).has(place);
+}
+
+/** The words of the stack that a function reads, from its return address on, which is 0. */
+function readsOf(module: Module, index: number): ReadonlySet<number> {
+  let known = reads.get(module);
+  if (known === undefined) {
+    known = new Map();
+    reads.set(module, known);
+  }
+  let places = known.get(index);
+  if (places === undefined) {
+    const list = new Set<number>();
+    for (const [at, held] of stacksOf(module, index)) {
+      const read = stackRead(module.code.elf.bytes, fileOffset(module, at), at, held);
+      if (read !== undefined) list.add(read);
+    }
+    places = list;
+    known.set(index, places);
+  }
+  return places;
+}
+
+const openings = new WeakMap<Module, Map<number, number>>();
+
+/** Whether no address that the function gives away leads to the slots: structures begin at the address that is given. */
+function areHidden(module: Module, address: number, held: Held): boolean {
+  const index = functionAt(module.code, address);
+  if (index < 0 || held.stack === undefined) return false;
+  let known = openings.get(module);
+  if (known === undefined) {
+    known = new Map();
+    openings.set(module, known);
+  }
+  let opening = known.get(index);
+  if (opening === undefined) {
+    opening = openingOf(module, index);
+    known.set(index, opening);
+  }
+  return held.slots.every((slot) => slot < opening);
+}
+
+/** The lowest address of its stack that a function gives away; Infinity: none. */
+function openingOf(module: Module, index: number): number {
+  const { code } = module;
+  let lowest = Number.POSITIVE_INFINITY;
+  for (const [at, held] of stacksOf(module, index)) {
+    readAt(module, at);
+    const { flow: where, length, target } = found;
+    const to = at + length + target;
+    // Into another part of it: what that does with the stack is not looked at.
+    const isOut =
+      (where === flow.jump || where === flow.branch) &&
+      (to < code.functionStart[index]! || to >= code.functionEnd[index]!);
+    if (isOut && held.stack !== 0) return Number.NEGATIVE_INFINITY;
+    const given = stackAddress(code.elf.bytes, fileOffset(module, at), at, held);
+    if (given !== undefined) lowest = Math.min(lowest, given);
+  }
+  return lowest;
+}
+
+/** undefined: nothing new. */
+function merge(old: Held | undefined, fresh: Held): Held | undefined {
+  if (old === undefined) return fresh;
+  const registers = old.registers | fresh.registers;
+  const slots = fresh.slots.every((one) => old.slots.includes(one))
+    ? old.slots
+    : [...new Set([...old.slots, ...fresh.slots])];
+  const stack = old.stack === fresh.stack ? old.stack : undefined;
+  const frame = old.frame === fresh.frame ? old.frame : undefined;
+  return registers === old.registers &&
+    slots.length === old.slots.length &&
+    stack === old.stack &&
+    frame === old.frame
+    ? undefined
+    : { registers, slots, stack, frame };
+}
+
+function without(held: Held, registers: readonly number[]): Held {
+  return { ...held, registers: registers.reduce((left, one) => left & ~(1 << one), held.registers) };
+}
+
+function fileOffset(module: Module, address: number): number {
+  const region = module.code.regions[regionAt(module.code, address)]!;
+  return region.offset! + (address - region.start);
+}
+
+function readAt(module: Module, address: number): void {
+  const { bytes } = module.code.elf;
+  const at = fileOffset(module, address);
+  readInstruction(bytes, at, Math.min(at + 15, bytes.length));
+}
+
+const stackCache = new WeakMap<Module, Map<number, ReadonlyMap<number, Held>>>();
+
+/** Where the stack stands at each instruction of a function, as far as ways lead there from its beginning. */
+function stacksOf(module: Module, index: number): ReadonlyMap<number, Held> {
+  let known = stackCache.get(module);
+  if (known === undefined) {
+    known = new Map();
+    stackCache.set(module, known);
+  }
+  const old = known.get(index);
+  if (old !== undefined) return old;
+  const { code } = module;
+  const start = code.functionStart[index]!;
+  const end = code.functionEnd[index]!;
+  const states = new Map<number, Held>([[start, { registers: 0, slots: [], stack: 0, frame: undefined }]]);
+  const queue = [start];
+  const go = (to: number, held: Held) => {
+    if (to < start || to >= end) return;
+    const merged = merge(states.get(to), held);
+    if (merged === undefined) return;
+    states.set(to, merged);
+    queue.push(to);
+  };
+  for (let at = queue.pop(); at !== undefined; at = queue.pop()) {
+    const held = states.get(at)!;
+    readAt(module, at);
+    const { length, target, flow: where } = found;
+    const next = at + length;
+    if (where === flow.jump || where === flow.branch) go(next + target, held);
+    if (where === flow.jumpIndirect) for (const to of tableOf(module, at)) go(to, held);
+    if (where === flow.call || where === flow.callIndirect || where === flow.syscall || where === flow.branch)
+      go(next, held);
+    if (where === flow.next) go(next, follow(code.elf.bytes, fileOffset(module, at), at, held, false).after);
+  }
+  known.set(index, states);
+  return states;
+}
+
+/** Where a jump through a register can lead within its function: to what tables named in the function hold. */
+function tableOf(module: Module, at: number): readonly number[] {
+  const { code } = module;
+  const index = functionAt(code, at);
+  const start = code.functionStart[index]!;
+  const end = code.functionEnd[index]!;
+  const entries = new Set<number>();
+  for (let site = firstSite(code.site, start); site < code.site.length && code.site[site]! < end; site++) {
+    if (code.use[site] !== use.address) continue;
+    for (const entry of tableEntries(module, code.target[site]!))
+      if (entry >= start && entry < end) entries.add(entry);
+  }
+  return [...entries];
+}
+
+function pads(module: Module, at: number): readonly number[] {
+  const index = functionAt(module.code, at);
+  return index < 0 ? [] : padsOf(module.code, index);
+}
+
+/** What the word that a call goes through can hold when the loader has filled it; undefined: not known. */
+function wordTargets(world: World, module: Module, place: number): readonly Spot[] | undefined {
+  const { relocations, regions } = module.code;
+  // Only words that nobody writes but the loader.
+  if (regions[regionAt(module.code, place)]?.isSlots !== true) return undefined;
+  const index = firstRelocation(relocations, place);
+  if (index >= relocations.count || relocations.place[index] !== place) return undefined;
+  return relocationTargets(world, module, index);
+}
+
+const clobberCache = new WeakMap<Module, Map<number, readonly number[]>>();
+
+/** Registers whose value a caller cannot rely on after a direct call: a compiler may keep values over a call in registers that it
+ * has seen the callee leave alone (gcc -fipa-ra). */
+function clobbered(module: Module, address: number): readonly number[] {
+  let known = clobberCache.get(module);
+  if (known === undefined) {
+    known = new Map();
+    clobberCache.set(module, known);
+  }
+  const old = known.get(address);
+  if (old !== undefined) return old;
+  const { code } = module;
+  const index = functionAt(code, address);
+  const all = callerSaved.reduce((sum, one) => sum | (1 << one), 0);
+  let written = 0;
+  if (index >= 0) {
+    const end = code.functionEnd[index]!;
+    for (let at = code.functionStart[index]!; at < end && (written & all) !== all; ) {
+      readAt(module, at);
+      const { flow: where, length } = found;
+      const isOpen = where === flow.callIndirect || where === flow.jumpIndirect;
+      written |= isOpen ? all : writtenBy(code.elf.bytes, fileOffset(module, at));
+      at += Math.max(length, 1);
+    }
+  }
+  const list = callerSaved.filter((one) => ((written >>> one) & 1) === 1);
+  known.set(address, list);
+  return list;
+}

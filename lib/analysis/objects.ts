@@ -1,0 +1,129 @@
+// Where one object of data ends and the next begins. An address that is taken covers its object; where bounds are not
+// known for certain, it covers all that lies between the certain objects around it. Certain are sizes in tables of symbols
+// (the file's own, or of its separate debug file), and the tables of functions behind glibc's streams, whose form is known.
+
+import { type ElfSymbol, STT_OBJECT } from '../elf/dynamic.ts';
+import { firstRelocation, type Relocations } from '../elf/relocations.ts';
+import type { Region } from './code.ts';
+
+/** Pieces of the regions that are not code, by address; together they are all of these regions. */
+export interface Pieces {
+  readonly start: Float64Array;
+  readonly end: Float64Array;
+  /** Its region's index. */
+  readonly region: Int32Array;
+}
+
+/** Sections that a linker fills from many files and that are walked from end to end: bounds of objects say nothing there
+ * (ld(1): __start_SECTION where the name is a C identifier; the arrays of initialisers). */
+const walked = /^\w+$|^\.(preinit|init|fini)_array|^\.[cd]tors|^$/;
+
+/** glibc's tables of functions of streams: the section's ends serve only to check that a table lies in it (glibc,
+ * libio/libioP.h, IO_validate_vtable). */
+const STREAM_TABLES = '__libc_IO_vtables';
+/** struct _IO_jump_t: two unused words and 19 functions; the linker aligns each table to 32 bytes, or they are one array. */
+const STREAM_TABLE = 168;
+const STREAM_STRIDES = [192, 168];
+
+/** `isFixed`: the file is loaded at a fixed address, where compilers fold a constant into an object's address before they index
+ * it; then nothing is split. */
+export function piecesOf(
+  regions: readonly Region[],
+  relocations: Relocations,
+  symbols: readonly ElfSymbol[],
+  isFixed: boolean,
+): Pieces {
+  const start: number[] = [];
+  const end: number[] = [];
+  const owner: number[] = [];
+  const objects = isFixed ? [] : objectsOf(symbols);
+  let next = 0;
+  regions.forEach((region, index) => {
+    // Words of an offset table stand each for itself.
+    if (region.isCode || region.isSlots) return;
+    const add = (from: number, to: number) => {
+      if (to <= from) return;
+      start.push(from);
+      end.push(to);
+      owner.push(index);
+    };
+    let at = region.start;
+    const first = firstRelocation(relocations, region.start);
+    const holdsPointers = first < relocations.count && relocations.place[first]! < region.end;
+    if (!isFixed && holdsPointers && region.name === STREAM_TABLES) {
+      for (const table of streamTables(region, relocations)) {
+        add(at, table);
+        at = table;
+      }
+    } else if (holdsPointers && !walked.test(region.name)) {
+      while (next < objects.length && objects[next]!.start < region.start) next++;
+      for (; next < objects.length && objects[next]!.end <= region.end; next++) {
+        const object = objects[next]!;
+        add(at, object.start);
+        add(object.start, object.end);
+        at = object.end;
+      }
+    }
+    add(at, region.end);
+  });
+  return { start: Float64Array.from(start), end: Float64Array.from(end), region: Int32Array.from(owner) };
+}
+
+/** Ranges of objects, ascending; what overlaps (other names of the same, parts of it) is one. */
+function objectsOf(symbols: readonly ElfSymbol[]): readonly { start: number; end: number }[] {
+  const all = symbols
+    .filter((one) => one.defined && one.type === STT_OBJECT && one.size > 0)
+    .map((one) => ({ start: one.address, end: one.address + one.size }))
+    .sort((a, b) => a.start - b.start);
+  const merged: { start: number; end: number }[] = [];
+  for (const one of all) {
+    const last = merged.at(-1);
+    if (last !== undefined && one.start < last.end) last.end = Math.max(last.end, one.end);
+    else merged.push(one);
+  }
+  return merged;
+}
+
+/** Where the tables begin; none if the section is not made of such tables alone. */
+function streamTables(region: Region, relocations: Relocations): readonly number[] {
+  const size = region.end - region.start;
+  const isPointer = (place: number) => {
+    const index = firstRelocation(relocations, place);
+    return index < relocations.count && relocations.place[index] === place;
+  };
+  for (const stride of STREAM_STRIDES) {
+    if ((size - STREAM_TABLE) % stride !== 0) continue;
+    const tables = Array.from(
+      { length: (size - STREAM_TABLE) / stride + 1 },
+      (_, index) => region.start + index * stride,
+    );
+    // Pointers stand in the words of functions alone.
+    const isTable = (table: number) =>
+      Array.from({ length: stride / 8 }, (_, word) => word).every(
+        (word) => (word >= 2 && word < STREAM_TABLE / 8) || !isPointer(table + word * 8),
+      );
+    if (tables.every(isTable)) return tables;
+  }
+  return [];
+}
+
+/** The piece that an address lies in; -1: none. */
+export function pieceAt(pieces: Pieces, address: number): number {
+  let low = 0;
+  let high = pieces.start.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (pieces.start[middle]! <= address) low = middle + 1;
+    else high = middle;
+  }
+  return low > 0 && address < pieces.end[low - 1]! ? low - 1 : -1;
+}
+
+/** The piece that ends at an address; -1: none. A pointer behind its last element belongs to an array, too (C17, 6.5.6). What
+ * a linker collects from many files is a section of its own, which no object reaches into. */
+export function pieceBefore(regions: readonly Region[], pieces: Pieces, address: number): number {
+  const at = pieceAt(pieces, address - 1);
+  if (at < 0 || pieces.end[at] !== address) return -1;
+  const region = regions[pieces.region[at]!]!;
+  return region.end === address && walked.test(region.name) ? -1 : at;
+}

@@ -1,0 +1,39 @@
+// Small questions about a file's tables, which several parts of the analysis ask.
+
+import { regionAt } from './code.ts';
+import type { Module } from './world.ts';
+
+const MAX_TABLE = 4096;
+
+/** The addresses of code that a table of distances could name, up to the first that is none. */
+export function tableEntries(module: Module, table: number): readonly number[] {
+  const { code } = module;
+  const region = code.regions[regionAt(code, table)];
+  if (
+    region === undefined ||
+    region.isCode ||
+    region.isWritable ||
+    region.offset === undefined ||
+    table % 4 !== 0
+  )
+    return [];
+  const entries: number[] = [];
+  for (let at = table; at + 4 <= region.end && entries.length < MAX_TABLE; at += 4) {
+    const address = table + code.elf.bytes.readInt32LE(region.offset + (at - region.start));
+    if (code.regions[regionAt(code, address)]?.isCode !== true) break;
+    entries.push(address);
+  }
+  return entries;
+}
+
+/** Index of the first reference at or behind an address. */
+export function firstSite(sites: Float64Array, address: number): number {
+  let low = 0;
+  let high = sites.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (sites[middle]! < address) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
