@@ -11,6 +11,7 @@ import { groupMembers } from '../linux/groups.ts';
 import { argumentsOfCalls, type CallArguments } from './arguments.ts';
 import type { Question } from './cache.ts';
 import { functionAt, regionAt } from './code.ts';
+import { configuredLibraries, librariesIn } from './configuration.ts';
 import { type CallSite, callSites, setIdCalls } from './numbers.ts';
 import { laterReach } from './phases.ts';
 import { families, familyFiles, nameServices } from './plugins.ts';
@@ -56,8 +57,10 @@ export interface Analysis {
   /** Numbers that could not be known. */
   readonly unknown: readonly CallSite[];
   readonly notices: readonly string[];
-  /** It can execute programs, so that its words matter. */
+  /** It can execute programs. */
   readonly executes: boolean;
+  /** The words of its command line matter. */
+  readonly usesWords: boolean;
   /** exec is reached, and no program is known that it could start: it is refused. */
   readonly execRefused: boolean;
   /** Files and folders that the answer rests on, as they were asked for; those that were not there, too. */
@@ -101,6 +104,12 @@ interface Work {
   readonly wanted: [name: string, by: Module, why: string][];
   readonly familiesDone: Set<string>;
   readonly librariesDone: Set<string>;
+  /** Folders of its own that the program names, and configuration files. */
+  readonly roots: Set<string>;
+  readonly configurations: Set<string>;
+  /** Strings of the program with blanks in them: among them are commands for a shell. */
+  readonly commands: Set<string>;
+  usesWords: boolean;
 }
 
 /** Throws SandboxError (ElfError among them) and errors of the file system. */
@@ -122,6 +131,10 @@ export function analyze(question: Asked): Analysis {
     wanted: [],
     familiesDone: new Set(),
     librariesDone: new Set(),
+    roots: new Set(),
+    configurations: new Set(),
+    commands: new Set(),
+    usesWords: false,
   };
   const path = searchPathOf(question.environment);
   // Which program a name means is another one once something appears there.
@@ -226,7 +239,7 @@ function addStart(work: Work, path: string, isFirst: boolean): void {
   for (const one of [path, named, ...scripts]) work.files.add(one);
   if (work.programs.includes(program)) return;
   const elf = readFileSync(program);
-  if (isFirst && isElf(elf) && elf.readUInt16LE(18) !== EM_X86_64) {
+  if (isFirst && elf.length >= 20 && isElf(elf) && elf.readUInt16LE(18) !== EM_X86_64) {
     throw new SandboxError(`${program}: only x86-64 programs can be analysed so far`, {
       advice: 'write a policy, or record one',
     });
@@ -290,8 +303,10 @@ function settle(work: Work, withPlugins: boolean): void {
     const reached = reach.queue.length;
     for (const { text, module } of mentions(reach, work.mentioned)) {
       if (/^[\w.+/[-]+$/.test(text)) mention(work, text, module);
+      else if (text.includes(' ') && isFirst(work, module)) work.commands.add(text);
     }
     if (withPlugins) {
+      loadConfigured(work);
       for (const [name, module, why] of work.wanted.splice(0)) loadByName(work, name, module, why);
     }
     work.mentioned = reached;
@@ -324,11 +339,35 @@ function mention(work: Work, text: string, module: Module): void {
     for (const name of nameServices()) work.wanted.push([name, module, 'name service']);
   }
   if (LIBRARY_NAME.test(text)) work.wanted.push([text, module, 'named in the code']);
+  if (text.startsWith('/') && (isFirst(work, module) || opensLibraries(module))) {
+    for (const path of librariesIn(text, work.files)) work.wanted.push([path, module, `in ${text}`]);
+    if (isFirst(work, module)) {
+      if (/^\/usr\/(local\/)?(lib|share|libexec)\/[\w.+/-]+$/.test(text)) work.roots.add(text);
+      if (/^\/etc\/[\w.+/-]+\.(conf|cfg)$/.test(text)) work.configurations.add(text);
+    }
+  }
   const isLooking = module.code.dynamic?.soname?.startsWith('ld-') === true || importsLookup(module);
   if (!isLooking) return;
   for (const definition of world.definitions.get(text) ?? []) {
     addLookup(work.reach, { module: definition.module, address: definition.symbol.address }, module);
   }
+}
+
+const isFirst = (work: Work, module: Module) => module.path === work.programs[0];
+
+const LOADS = /^(dlopen|dlmopen|lt_dlopen(ext|advise)?|g_module_open(_full)?|apr_dso_load|uv_dlopen)$/;
+const opensLibraries = (module: Module) => imports(module, LOADS);
+
+/** Libraries that configuration files name: those on the command line, and those that the program's own strings name. */
+function loadConfigured(work: Work): void {
+  const own = work.world.byPath.get(work.programs[0] ?? '');
+  if (own === undefined || !opensLibraries(own)) return;
+  const words = work.question.words.filter((word) => /[./]/.test(word) && !word.startsWith('-'));
+  work.usesWords = true;
+  for (const word of words) work.texts.add(word);
+  for (const file of work.configurations) work.files.add(file);
+  for (const path of configuredLibraries([...words, ...work.configurations], [...work.roots], work.files))
+    work.wanted.push([path, own, 'named in a configuration file']);
 }
 
 const lookups = new WeakMap<Module, boolean>();
@@ -378,14 +417,15 @@ function addPlugged(work: Work, modules: readonly Module[], why: string): void {
 /** Of programs that the program's own strings name. Of more than these most are there by chance, and each brings its code. */
 const MAX_NAMES = 64;
 
+function imports(module: Module | undefined, name: RegExp): boolean {
+  return module?.code.dynamic?.symbols.some((one) => !one.defined && name.test(one.name)) === true;
+}
+
 /** Paths of programs that the program's own strings name, and names in PATH where it asks the C library to search there. */
 function constantPrograms(work: Work, path: string, startsByLibrary: boolean): readonly string[] {
   const [first] = work.programs;
   const own = work.world.byPath.get(first!);
-  const isSearching =
-    own?.code.dynamic?.symbols.some(
-      (one) => !one.defined && /^(execl?vpe?|execlp|posix_spawnp)$/.test(one.name),
-    ) === true;
+  const isSearching = imports(own, /^(execl?vpe?|execlp|posix_spawnp)$/);
   const paths: string[] = [];
   const names: { text: string; program: string }[] = [];
   for (const [text, modules] of work.names) {
@@ -397,6 +437,14 @@ function constantPrograms(work: Work, path: string, startsByLibrary: boolean): r
     } else if (isSearching && !text.includes('/')) {
       const program = inPath(text, path);
       if (program !== undefined) names.push({ text, program });
+    }
+  }
+  // system(3) and popen(3): the first word of each command, behind assignments.
+  if (imports(own, /^(system|popen)$/)) {
+    for (const part of [...work.commands].flatMap((text) => text.split(/[|;&]+/))) {
+      const [, word] = /^\s*(?:\w+=\S*\s+)*([\w.+/-]{2,})(?:\s|$)/.exec(part) ?? [];
+      const program = word === undefined ? undefined : inPath(word, path);
+      if (program !== undefined) names.push({ text: word!, program });
     }
   }
   if (names.length <= MAX_NAMES) return [...paths, ...new Set(names.map((one) => one.program))];
@@ -443,6 +491,7 @@ function conclude(work: Work, sites: readonly CallSite[], executes: boolean, exe
     unknown,
     notices: [...new Set(work.notices)],
     executes,
+    usesWords: executes || work.usesWords,
     execRefused,
     files: [...new Set([...work.files, ...work.world.looked])],
     texts: [...work.texts],

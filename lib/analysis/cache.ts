@@ -15,6 +15,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { configurationIn } from './configuration.ts';
 import { programsIn, scriptText, searchPathOf } from './programs.ts';
 import { hash, type KnownFile, knownFile, type Meaning, stillTheSame } from './states.ts';
 
@@ -180,9 +181,12 @@ export function remember(question: Question, version: string, answer: Answer, gr
   prune(where);
 }
 
-/** The programs that a text names: all that the analysis takes from it. */
+/** The programs and libraries that a text names: all that the analysis takes from it. */
 function meaningFor({ environment }: Question): Meaning {
-  return (path) => programsIn(scriptText(path) ?? '', searchPathOf(environment)).join('\0');
+  return (path) => {
+    const text = scriptText(path) ?? '';
+    return `${programsIn(text, searchPathOf(environment)).join('\0')}\n${configurationIn(text)}`;
+  };
 }
 
 /** Removes what is too much, and drafts that a killed start left behind. */

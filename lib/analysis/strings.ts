@@ -69,7 +69,7 @@ function* allStrings(module: Module, start: number, end: number): Generator<Ment
   for (const match of text.matchAll(/(?<=\0|^)[\x21-\x7e]{2,200}(?=\0)/g)) yield { text: match[0], module };
 }
 
-/** A printable string without blanks in read-only memory. */
+/** A printable string in read-only memory. */
 function stringAt(code: CodeFile, address: number): string | undefined {
   const region = code.regions[regionAt(code, address)];
   if (region === undefined || region.isCode || region.offset === undefined || region.isSlots)
@@ -78,6 +78,6 @@ function stringAt(code: CodeFile, address: number): string | undefined {
   const start = region.offset + (address - region.start);
   const limit = Math.min(start + MAX_LENGTH, region.offset + (region.end - region.start), bytes.length);
   let end = start;
-  while (end < limit && bytes[end]! > 0x20 && bytes[end]! < 0x7f) end++;
+  while (end < limit && bytes[end]! >= 0x20 && bytes[end]! < 0x7f) end++;
   return end > start + 1 && bytes[end] === 0 ? bytes.toString('latin1', start, end) : undefined;
 }

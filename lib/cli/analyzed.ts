@@ -20,7 +20,7 @@ export function answer(question: Question, version: string): Answer {
       unknown: analysis.unknown.length,
       // A relative name means another file elsewhere.
       usesWords:
-        analysis.executes || [...analysis.files, ...analysis.texts].some((path) => !path.startsWith('/')),
+        analysis.usesWords || [...analysis.files, ...analysis.texts].some((path) => !path.startsWith('/')),
     };
     remember(question, version, found, { start, files: analysis.files, texts: analysis.texts });
     return found;

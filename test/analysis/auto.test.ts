@@ -1,9 +1,9 @@
 // `--auto` and `analyze` as commands: real programs run as they do bare, and what they were not seen to need is refused.
 
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { warmStarts } from '../../bench/auto/warm.js';
 
@@ -112,6 +112,62 @@ describe('libraries that are loaded while it runs', () => {
     const computed = compile('computed', source('v[1]'));
     expect(sandbox('--auto', '--', computed, library).signal).toBe('SIGSYS');
     expect(sandbox('--auto', '--plugin', library, '--', computed, library).stdout).toBe('1\n');
+  });
+});
+
+describe('what strings and configuration files name', () => {
+  const plugin = (path: string) => {
+    const source = join(folder, 'plug.c');
+    writeFileSync(
+      source,
+      '#include <unistd.h>\n#include <sys/syscall.h>\nlong plug(void) { return syscall(SYS_swapoff, 0) | 1; }\n',
+    );
+    mkdirSync(dirname(path), { recursive: true });
+    expect(spawnSync('gcc', ['-shared', '-fPIC', '-o', path, source], { encoding: 'utf8' }).stderr).toBe('');
+  };
+  const load = '#include <dlfcn.h>\n#include <stdio.h>\n#include <string.h>\n';
+  const use =
+    'void *l = dlopen(path, RTLD_NOW); long (*f)(void) = dlsym(l, "plug"); printf("%ld\\n", f() & 1); return 0; }';
+
+  test('a folder of libraries', () => {
+    // Under /usr/lib, as packages have it: folders that anyone can write to are no folders of plug-ins.
+    const plugins = mkdtempSync('/usr/local/lib/sandbox-run-test-');
+    try {
+      plugin(join(plugins, 'modules', 'libplug.so'));
+      const program = compile(
+        'folders',
+        `${load}int main(int c, char **v) { char path[99]; snprintf(path, 99, "%s/modules/lib%s.so", "${plugins}", v[1]); ${use}`,
+      );
+      expect(sandbox('--auto', '--', program, 'plug').stdout).toBe('1\n');
+      plugin(join(plugins, 'modules', 'libother.so'));
+      expect(sandbox('--auto', '--', program, 'other').stdout).toBe('1\n');
+    } finally {
+      rmSync(plugins, { recursive: true });
+    }
+  });
+
+  test('a configuration file on the command line, with what it includes', () => {
+    plugin(join(folder, 'extra', 'libplug.so'));
+    writeFileSync(join(folder, 'main.conf'), '# libother.so\ninclude parts/*.conf;\n');
+    mkdirSync(join(folder, 'parts'), { recursive: true });
+    writeFileSync(join(folder, 'parts', 'one.conf'), 'load_module ../extra/libplug.so;\n');
+    const program = compile(
+      'configured',
+      `${load}int main(int c, char **v) { char path[99] = ""; FILE *file = fopen("parts/one.conf", "r"); if (fscanf(file, "load_module ../%98[^;]", path + 2) != 1) return 9; memcpy(path, "./", 2); ${use}`,
+    );
+    expect(sandbox('--auto', '--', program).signal).toBe('SIGSYS');
+    expect(sandbox('--auto', '--', program, '-c', 'main.conf').stdout).toBe('1\n');
+  });
+
+  test('a command for a shell', () => {
+    const program = compile(
+      'shell',
+      '#include <stdlib.h>\nint main(void) { return system("LC_ALL=C sort numbers | head -n 1") != 0; }',
+    );
+    writeFileSync(join(folder, 'numbers'), '3\n1\n2\n');
+    const policy = sandbox('analyze', program).stdout;
+    expect(policy).toMatch(/included: .*\bsort\b/);
+    expect(sandbox('--auto', '--', program)).toMatchObject({ status: 0, stdout: '1\n' });
   });
 });
 

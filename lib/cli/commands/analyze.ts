@@ -59,7 +59,7 @@ export const analyzeCommand: Command = {
         policy,
         notices: analysis.notices,
         unknown: analysis.unknown.length,
-        usesWords: analysis.executes,
+        usesWords: analysis.usesWords,
       });
     }
     if (words.why !== undefined) {
