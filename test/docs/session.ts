@@ -42,8 +42,10 @@ export async function runCommands(
     },
   }).catch((error) => error as { stdout: string });
   // An interactive shell says `Bad system call`, one with a script says where as well.
+  // What a line was before it was written over (progress) is not there to be read.
   const parts = stripVTControlCharacters(stdout)
-    .replaceAll('\r', '')
+    .replaceAll(/\r+$/gm, '')
+    .replaceAll(/^.*\r/gm, '')
     .replaceAll(/^.*\.page\.sh: line \d+: +\d+ (.*?) {2,}.*$/gm, '$1')
     .split(marker);
   return commands.map((_, index) => {
