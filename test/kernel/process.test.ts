@@ -1,6 +1,7 @@
 // The program stands where the launcher stood: same process, same terminal, signals, and limits, nobody beside or above it.
 
 import { closeSync, openSync, readFileSync } from 'node:fs';
+import { getPriority } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type Face, faces, run, type Start, whenReady } from './face.ts';
@@ -147,7 +148,8 @@ for (const face of faces) {
         command: ['/bin/sh', '-c', 'pwd; umask; nice'],
         wrap: (words) => ['/bin/sh', '-c', 'cd /usr && umask 027 && exec nice -n 5 "$@"', 'sh', ...words],
       });
-      expect(ending.stdout).toBe('/usr\n0027\n5\n');
+      // The tests may themselves run with a niceness.
+      expect(ending.stdout).toBe(`/usr\n0027\n${Math.min(getPriority() + 5, 19)}\n`);
     });
   });
 }
