@@ -1,6 +1,6 @@
 // Every command that the documentation shows is run here, page by page, in a fresh folder each, and must print what the page says.
 
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { temporaryFolder } from '../support/temporary.ts';
@@ -17,10 +17,38 @@ describe.each(pages.filter((name) => name.endsWith('.md')))('%s', (name) => {
     expect(page.notRun).toEqual([]);
   });
 
+  test('leads to pages and headings that there are', () => {
+    const wrong = linksOf(name).filter(
+      ({ file, heading }) => !existsSync(file) || !hasHeading(file, heading),
+    );
+    expect(wrong).toEqual([]);
+  });
+
   test.runIf(page.steps.length > 0)('prints what it shows', async () => {
     expect(await differences(page)).toEqual([]);
   });
 });
+
+function linksOf(name: string): { file: string; heading: string | undefined }[] {
+  const here = join(root, name);
+  return [...readFileSync(here, 'utf8').matchAll(/\]\(([^)\s]+)\)/g)].flatMap(([, target]) => {
+    if (/^[a-z]+:/.test(target!)) return [];
+    const [path, heading] = target!.split('#') as [string, string | undefined];
+    return [{ file: path === '' ? here : join(dirname(here), path), heading }];
+  });
+}
+
+/** Headings are called as on GitHub: in lower case, blanks as dashes, without punctuation. */
+function hasHeading(file: string, heading: string | undefined): boolean {
+  if (heading === undefined) return true;
+  const titles = [...readFileSync(file, 'utf8').matchAll(/^#+ (.*)$/gm)].map(([, title]) =>
+    title!
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+  return titles.includes(heading);
+}
 
 async function differences(
   page: Page,
