@@ -23,9 +23,10 @@ export async function runCommands(
 ): Promise<Printed[]> {
   const marker = `=====${process.pid}=====`;
   const script = join(folder, '.page.sh');
-  // The status of a command is put back behind the marker, for a page that shows `echo $?`.
+  // The status of a command is put back behind the marker, for a page that shows `echo $?`. Nobody types faster than that: what a
+  // process in the background still says belongs to the command above it.
   const steps = commands.map(
-    (text) => `${text}\n_page=$?; printf '\\n${marker}%d\\n' $_page; (exit $_page)\n`,
+    (text) => `${text}\n_page=$?; sleep 0.4; printf '\\n${marker}%d\\n' $_page; (exit $_page)\n`,
   );
   writeFileSync(script, `stty cols 250 -echo\nexec </dev/null\n${steps.join('')}`);
   const { stdout } = await run('script', ['-qec', `bash --norc --noprofile ${script}`, '/dev/null'], {
