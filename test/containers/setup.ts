@@ -17,7 +17,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TestProject } from 'vitest/node';
-import { packedPackage, startRegistry } from './registry.ts';
+import { packedPackage, startRegistry } from '../support/registry.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {

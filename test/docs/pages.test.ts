@@ -1,11 +1,11 @@
 // Every command that the documentation shows is run here, page by page, in a fresh folder each, and must print what the page says.
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { temporaryFolder } from '../support/temporary.ts';
-import { matches, type Page, readPage } from './page.ts';
-import { runCommands } from './session.ts';
+import { readPage } from './page.ts';
+import { differences } from './run.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const pages = ['README.md', ...readdirSync(join(root, 'docs')).map((name) => join('docs', name))];
@@ -25,7 +25,8 @@ describe.each(pages.filter((name) => name.endsWith('.md')))('%s', (name) => {
   });
 
   test.runIf(page.steps.length > 0)('prints what it shows', async () => {
-    expect(await differences(page)).toEqual([]);
+    const { folder, path } = reader();
+    expect(await differences(page, { folder, path })).toEqual([]);
   });
 });
 
@@ -50,49 +51,13 @@ function hasHeading(file: string, heading: string | undefined): boolean {
   return titles.includes(heading);
 }
 
-async function differences(
-  page: Page,
-): Promise<{ line: number; command: string; shown: string; printed: string }[]> {
-  const folder = temporaryFolder('page');
-  const path = commandsOfThePackage();
-  symlinkSync(join(path, '..', 'node_modules'), join(folder, 'node_modules'));
-  const found: { line: number; command: string; shown: string; printed: string }[] = [];
-  // A file is written when the page comes to it, because an earlier command may have been about another version of it.
-  let pending: { line: number; text: string; output: readonly string[] }[] = [];
-  const flush = async () => {
-    const printed = await runCommands(
-      pending.map(({ text }) => text),
-      { folder, path, seconds: 120 },
-    );
-    for (const [index, { line, text, output }] of pending.entries())
-      if (!matches(output, printed[index]!.lines))
-        found.push({
-          line,
-          command: text,
-          shown: output.join('\n'),
-          printed: printed[index]!.lines.join('\n'),
-        });
-    pending = [];
-  };
-  for (const step of page.steps)
-    if (step.kind === 'command') pending.push(step);
-    else {
-      if (pending.length > 0) await flush();
-      mkdirSync(dirname(join(folder, step.name)), { recursive: true });
-      writeFileSync(join(folder, step.name), step.text);
-    }
-  if (pending.length > 0) await flush();
-  return found;
-}
-
-/** A folder with `sandbox-run` and `sandbox-launch`, and beside it the node_modules of somebody who installed the package. */
-function commandsOfThePackage(): string {
-  const home = temporaryFolder('reader');
-  mkdirSync(join(home, 'bin'));
-  mkdirSync(join(home, 'node_modules'));
-  symlinkSync(process.execPath, join(home, 'bin', 'node'));
-  symlinkSync(join(root, 'bin', 'sandbox-run.cjs'), join(home, 'bin', 'sandbox-run'));
-  symlinkSync(join(root, 'build', 'Release', 'sandbox-launch'), join(home, 'bin', 'sandbox-launch'));
-  symlinkSync(root, join(home, 'node_modules', 'sandbox-run'));
-  return join(home, 'bin');
+/** A reader's folder, with the node_modules of somebody who installed the package, and one with the commands. */
+function reader(): { folder: string; path: string } {
+  const [folder, path] = [temporaryFolder('page'), temporaryFolder('commands')];
+  symlinkSync(process.execPath, join(path, 'node'));
+  symlinkSync(join(root, 'bin', 'sandbox-run.cjs'), join(path, 'sandbox-run'));
+  symlinkSync(join(root, 'build', 'Release', 'sandbox-launch'), join(path, 'sandbox-launch'));
+  mkdirSync(join(folder, 'node_modules'));
+  symlinkSync(root, join(folder, 'node_modules', 'sandbox-run'));
+  return { folder, path };
 }

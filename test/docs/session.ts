@@ -13,13 +13,20 @@ export interface Printed {
 
 const run = promisify(execFile);
 
-/**
- * What each command prints in `folder`, and the status that it leaves. `path` stands before the system's own. A command that
- * waits for input finds none; all together may take `seconds`.
- */
+export interface Session {
+  /** Where the commands run, and their HOME. */
+  readonly folder: string;
+  /** A folder of commands that stands before the system's own. */
+  readonly path: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** How long all commands together may take; 120 if not given. */
+  readonly seconds?: number;
+}
+
+/** What each command prints, and the status that it leaves. One that waits for input finds none. */
 export async function runCommands(
   commands: readonly string[],
-  { folder, path, seconds }: { folder: string; path: string; seconds: number },
+  { folder, path, env, seconds = 120 }: Session,
 ): Promise<Printed[]> {
   const marker = `=====${process.pid}=====`;
   const script = join(folder, '.page.sh');
@@ -40,6 +47,7 @@ export async function runCommands(
       LANG: 'C.UTF-8',
       TERM: 'dumb',
       NO_COLOR: '1',
+      ...env,
     },
   }).catch((error) => error as { stdout: string });
   // An interactive shell says `Bad system call`, one with a script says where as well.

@@ -1,5 +1,5 @@
-// The packages that an image's `npm install --global sandbox-run` fetches, served from this checkout: sandbox-run as `npm pack`
-// makes it, and its dependencies as package-lock.json has them and node_modules holds them. So the Dockerfiles can say what a
+// The packages that `npm install sandbox-run` fetches, served from this checkout: sandbox-run as `npm pack` makes it, and its
+// dependencies as package-lock.json has them and node_modules holds them. So Dockerfiles and documentation can say what a
 // customer's would, and nothing leaves the machine.
 
 import { execFileSync, spawn } from 'node:child_process';
