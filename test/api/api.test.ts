@@ -184,7 +184,11 @@ describe('programs', () => {
 
 describe('the package', () => {
   const node = (code: string, cwd: string, ...words: string[]) =>
-    spawnSync(process.execPath, [...words, '-e', code], { cwd, encoding: 'utf8' });
+    spawnSync(process.execPath, [...words, '-e', code], {
+      cwd,
+      encoding: 'utf8',
+      env: { PATH: process.env.PATH },
+    });
 
   /** The package as it is after an installation with --ignore-scripts and without a prebuilt native part. */
   function withoutNative(): string {
@@ -207,6 +211,8 @@ describe('the package', () => {
     const code = `
       let opened = 0; const dlopen = process.dlopen;
       process.dlopen = (...all) => { opened++; return dlopen(...all); };
+      await import('node:util'); // Node 26 opens standard input for it.
+      await new Promise((resolve) => setTimeout(resolve, 50));
       const seen = () => JSON.stringify([opened, process.eventNames(), process.getActiveResourcesInfo(), Object.keys(globalThis), process.env]);
       // What Node itself closes after an import.
       const pause = () => new Promise((resolve) => setTimeout(resolve, 20));
