@@ -35,7 +35,7 @@ export {
   subtract,
   type WritePolicyOptions,
 } from './api/policies.ts';
-export { type Analyzed, type AnalyzeOptions, analyze, learn, type Step } from './api/programs.ts';
+export { type Analyzed, type AnalyzeOptions, analyze, doctor, learn, type Step } from './api/programs.ts';
 export type { CallRange, Change, Difference } from './asking/difference.ts';
 export { type Finding, type LintRule, lintRules } from './asking/lint/lint.ts';
 export type { Recovered, Unsaid } from './asking/recover.ts';
@@ -56,6 +56,7 @@ export { formats } from './formats/index.ts';
 export { type Abi, type AbiName, abiNames, abis } from './linux/abi.ts';
 export { groupMembers, groups } from './linux/groups.ts';
 export { syscallName, syscallNames, syscallNumber } from './linux/syscalls.ts';
+export { become } from './node/become.ts';
 export {
   type Exec,
   type ExecError,
@@ -85,4 +86,5 @@ export { parseCalls, parseStatement } from './policy/language/parse.ts';
 export { printPolicy } from './policy/language/print.ts';
 export type { Action, Call, Condition, Operand, Origin, Policy, Statement, Value } from './policy/model.ts';
 export type { Explanation } from './policy/words.ts';
+export type { ActionFact, Facts } from './supervise/facts.ts';
 export type { Learnt } from './supervise/learn.ts';

@@ -4,7 +4,8 @@ import type { Section } from '../section.ts';
 import { faces } from './faces.ts';
 import { filters } from './filters.ts';
 import { kernel } from './kernel.ts';
+import { node } from './node.ts';
 import { recording } from './recording.ts';
 import { startup } from './startup.ts';
 
-export const sections: readonly Section[] = [filters, kernel, startup, faces, recording];
+export const sections: readonly Section[] = [filters, kernel, startup, faces, node, recording];

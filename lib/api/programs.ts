@@ -1,8 +1,11 @@
-// Policies from programs: from their code, and from what runs of them did.
+// Policies from programs: from their code, and from what runs of them did; and what the machine offers to them.
 
 import { resolve } from 'node:path';
+import { nativeAbi } from '../launch/machine.ts';
 import { findProgram } from '../launch/search.ts';
+import { addonForNode } from '../node/launcher.ts';
 import type { Policy } from '../policy/model.ts';
+import { type Facts, gatherFacts } from '../supervise/facts.ts';
 import { type Learnt, learnPolicy } from '../supervise/learn.ts';
 import { parseRecordings } from '../supervise/recording.ts';
 import { parsePolicy } from './policies.ts';
@@ -85,4 +88,10 @@ export function learn(
     namesOnly,
     ...(onto === undefined ? {} : { onto: { text: onto, policy: parsePolicy(onto) } }),
   });
+}
+
+/** What this kernel, container and process offer to a sandbox: each thing is tried in a child. Takes some milliseconds; needs the native part.
+ * Throws LaunchError where that is not built. */
+export function doctor(): Facts {
+  return gatherFacts(addonForNode(), nativeAbi());
 }

@@ -7,15 +7,14 @@ import { tmpdir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { LaunchError, UsageError } from '../errors.ts';
 import { singleFilter } from '../launch/asked.ts';
-import { filtersFor, phasesFor } from '../launch/filters.ts';
+import { filtersFor, type Phases, phasesFor } from '../launch/filters.ts';
 import { nativeAbi, servedBy } from '../launch/machine.ts';
 import { packLauncher } from '../launch/pack.ts';
 import type { Payload } from '../launch/payload.ts';
-import { placeOf } from '../launch/place.ts';
+import { type At, placeOf } from '../launch/place.ts';
 import { findProgram } from '../launch/search.ts';
 import { watchedProgram } from '../launch/watched.ts';
 import { type Addon, loadAddon, nativeFile, watchScript } from '../native.ts';
-import { printPolicy } from '../policy/language/print.ts';
 import type { Policy } from '../policy/model.ts';
 import { encodeJob } from '../supervise/wire.ts';
 import type { Settled } from './sandbox.ts';
@@ -74,7 +73,7 @@ function anyLauncherFor(settled: Settled, program: Program): Start {
 /** Compiles, so that what is wrong with a policy shows before anything is started. Throws CompileError, ProofError. */
 export function prepare({ policy, at, explain }: Settled): void {
   if (at === 'exec' && !explain) launcherOf(policy);
-  else phasesFor(policy, servedBy(policy.abis), at);
+  else phasesOf(policy, at);
 }
 
 /** The launcher of a policy whose filter begins at exec, kept open until others have been used since. */
@@ -124,11 +123,22 @@ function raised(launcher: Launcher): Launcher {
 
 /** What a launcher for any program holds. */
 function payloadOf(policy: Policy): Payload {
-  return { ...base(policy), filters: filtersFor(policy, servedBy(policy.abis)), spawns: true };
+  return { ...base(), filters: filtersFor(policy, servedBy(policy.abis)), spawns: true };
 }
 
-function base(policy: Policy) {
-  return { arch: nativeAbi().auditArch, flags: 0, command: [], policy: printPolicy(policy) };
+function base() {
+  return { arch: nativeAbi().auditArch, flags: 0, command: [], policy: '' };
+}
+
+/** Compiled once for each policy: a start that begins later, or is explained, needs a launcher of its own all the same. */
+const compiled = new WeakMap<Policy, Map<At, Phases>>();
+
+function phasesOf(policy: Policy, at: At): Phases {
+  const known = compiled.get(policy) ?? new Map<At, Phases>();
+  compiled.set(policy, known);
+  const phases = known.get(at) ?? phasesFor(policy, servedBy(policy.abis), at);
+  known.set(at, phases);
+  return phases;
 }
 
 /** undefined: the program cannot be found from here. The launcher will not find it either; should it after all, its filter had better begin
@@ -140,11 +150,11 @@ function laterPayload(
   const path = pathOf(program);
   const { main, ...whole } = policy;
   if (path === undefined) return { payload: payloadOf(whole), path: program.file };
-  const { filters, later } = phasesFor(policy, servedBy(policy.abis), at);
+  const { filters, later } = phasesOf(policy, at);
   if (later === undefined) throw new LaunchError('there is no filter for later', 125);
   return {
     payload: {
-      ...base(policy),
+      ...base(),
       filters,
       spawns: true,
       later: { ...placeOf(Buffer.from(path), later.at), filters: later.filters },
@@ -169,7 +179,7 @@ function pathOf({ file, cwd = process.cwd(), path }: Program): string | undefine
 
 function watchedPayload(policy: Policy, file: string): Payload {
   const abis = servedBy(policy.abis);
-  const filters = filtersFor(policy, abis);
+  const { filters } = phasesOf(policy, 'exec');
   const [first, second] = filters;
   const only = second === undefined ? first : singleFilter(policy, abis);
   if (only === undefined) {
@@ -191,7 +201,7 @@ function watchedPayload(policy: Policy, file: string): Payload {
     ...(watched.untraced === undefined ? {} : { untraced: watched.untraced }),
   });
   return {
-    ...base(policy),
+    ...base(),
     filters,
     spawns: true,
     watcher: {

@@ -10,6 +10,7 @@ import {
   compile,
   convert,
   diff,
+  doctor,
   evaluate,
   explain,
   inspect,
@@ -140,6 +141,12 @@ describe('programs', () => {
     },
     60_000,
   );
+
+  test('doctor says what there is', () => {
+    const facts = doctor();
+    expect(facts.pid).toBe(process.pid);
+    expect(facts.actions.filter((one) => !one.right)).toEqual([]);
+  });
 
   test('learn from a recording', () => {
     const file = join(temporaryFolder('learn'), 'run.rec');

@@ -306,7 +306,7 @@ describe('what is left behind', () => {
   });
 
   test('policies come and go', () => {
-    for (let count = 0; count < 80; count++) {
+    for (let count = 0; count < 40; count++) {
       expect(spawnSync('true', { sandbox: `default allow\nerrno ${count + 1} ptrace` }).status).toBe(0);
     }
     const kept = readdirSync('/proc/self/fd').filter((fd) => {
