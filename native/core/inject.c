@@ -17,7 +17,8 @@
 #include "text.h"
 #include "tracing.h"
 
-// linux/wait.h.
+// include/uapi/asm-generic/signal.h and linux/wait.h.
+#define SIGKILL 9
 #define WALL 0x40000000
 #define WNOHANG 1
 #define WSTOPPED 2
@@ -76,7 +77,7 @@ __attribute__((noreturn)) static void give_up(struct injection *injection, int32
   int status;
   for (;;) {
     long ended = sr_trace_wait(-1, &status);
-    if (sr_failed(ended)) sr_leave(125);
+    if (sr_failed(ended) || (ended == injection->process && sr_exited(status))) sr_leave(125);
     if (!sr_exited(status) && sr_stop_event(status) != PTRACE_EVENT_EXIT && ended == id) sr_leave(125);
   }
 }
@@ -98,14 +99,27 @@ static void drop_thread(struct injection *injection, int32_t id) {
   }
 }
 
+/** Signal 0 asks. */
+static int is_thread(const struct injection *injection, long id) {
+  return !sr_failed(sr_syscall4(__NR_tgkill, injection->process, id, 0, 0));
+}
+
 /** A thread is known from the stop that its maker makes for it, which comes before either goes on: one that was not known when the
- * others are let go would die with this process. */
+ * others are let go would die with this process. Another process would go on without the filter: neither is let go then. */
 static void keep_made(struct injection *injection, int32_t id, int status) {
+  int event = sr_stop_event(status);
   unsigned long made = 0;
-  if (sr_stop_event(status) != PTRACE_EVENT_CLONE) return;
+  if (event != PTRACE_EVENT_CLONE && event != PTRACE_EVENT_FORK && event != PTRACE_EVENT_VFORK) return;
   long result = sr_trace(PTRACE_GETEVENTMSG, id, 0, (long)&made);
   if (sr_failed(result)) give_up(injection, 0, "a new thread of the program cannot be traced", result, outer);
-  keep_thread(injection, (int32_t)made);
+  if (event == PTRACE_EVENT_CLONE && is_thread(injection, (long)made)) {
+    keep_thread(injection, (int32_t)made);
+    return;
+  }
+  // The maker may be waiting for it, in the call that made it.
+  sr_syscall4(__NR_kill, (long)made, SIGKILL, 0, 0);
+  give_up(injection, id, "the program started another process before the filter could begin", 0,
+          "use --at exec, so that the filter holds for that one, too");
 }
 
 static void set_break(struct injection *injection, int32_t id) {
@@ -185,6 +199,8 @@ static int32_t run_to_target(struct injection *injection) {
       drop_thread(injection, id);
       continue;
     }
+    // Another process may be seen before the stop of its maker, which says what is to become of both. Until then it stands.
+    if (!is_thread(injection, id)) continue;
     keep_thread(injection, id);
     keep_made(injection, id, status);
     if (sr_stop_event(status) == PTRACE_EVENT_EXEC) {

@@ -40,7 +40,8 @@ long sr_poke(int32_t id, uint64_t address, uint64_t word) {
 }
 
 long sr_trace_flags(int deadly) {
-  return (deadly ? PTRACE_O_EXITKILL : 0) | PTRACE_O_TRACEEXEC | PTRACE_O_TRACECLONE | PTRACE_O_TRACESYSGOOD;
+  return (deadly ? PTRACE_O_EXITKILL : 0) | PTRACE_O_TRACEEXEC | PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK |
+         PTRACE_O_TRACEVFORK | PTRACE_O_TRACESYSGOOD;
 }
 
 long sr_trace_options(int32_t id, int deadly) { return sr_trace(PTRACE_SETOPTIONS, id, 0, sr_trace_flags(deadly)); }

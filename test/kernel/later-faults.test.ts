@@ -131,6 +131,25 @@ describe.each(users)('as $name', (user) => {
     expect(ending.stderr).toMatch(/became another one/);
   });
 
+  test.each([
+    'fork',
+    'vfork',
+    'clone',
+  ])('a program that makes another process before main, by %s', async (how) => {
+    for (const face of [atMain, at('entry')]) {
+      const ending = await run(face, { policy, command: [stripped(), '110'], user, env: { FORK: how } });
+      if (face === atMain) {
+        expect(ending).toMatchObject({ status: 125, stdout: '' });
+        expect(ending.stderr).toMatch(/started another process/);
+      } else {
+        expect(ending).toMatchObject({
+          status: 0,
+          stdout: expect.stringMatching(/^(child 0\n|main -1\n){2}$/),
+        });
+      }
+    }
+  });
+
   test('a program without a main', async () => {
     const own = program('registers', 'static', '-nostdlib', '-fno-stack-protector', '-s');
     const ending = await run(atMain, { policy, command: [own], user });

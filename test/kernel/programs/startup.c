@@ -1,9 +1,10 @@
-// A program that tells when a filter began: a constructor makes call STARTUP_CALL if that is set, and starts a thread if THREAD is; main
+// A program that tells when a filter began: a constructor makes call STARTUP_CALL if that is set, and starts a thread if THREAD is, and a process if FORK is; main
 // makes the call of its first argument, in that thread where there is one. Built with -DNO_MAIN it has its own _start and never calls the C library's start code.
 
 #define _GNU_SOURCE
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,6 +48,17 @@ __attribute__((constructor)) static void constructor(void) {
   if (other != NULL) {
     unsetenv("BECOME");
     execl(other, other, "110", NULL);
+  }
+  const char *fork_by = getenv("FORK");
+  if (fork_by != NULL) {
+    // Another process: by fork, by vfork as posix_spawn does it, or by a clone whose end no SIGCHLD tells.
+    long made = strcmp(fork_by, "vfork") == 0   ? (long)syscall(SYS_clone, 0x4000 | SIGCHLD, 0, 0, 0, 0)
+                : strcmp(fork_by, "clone") == 0 ? (long)syscall(SYS_clone, 0, 0, 0, 0, 0)
+                                                : (long)fork();
+    if (made == 0) {
+      say("child", 0);
+      _exit(0);
+    }
   }
   if (getenv("THREAD") == NULL) return;
   has_thread = 1;
