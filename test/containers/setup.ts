@@ -13,6 +13,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -39,7 +40,7 @@ const tools = [
   'dumb-init',
 ];
 
-export default async function setup(project: TestProject): Promise<(() => void) | undefined> {
+export default async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
   const missing = tools.filter((tool) => spawnSync('which', [tool]).status !== 0);
   const unavailable =
     process.getuid?.() !== 0
@@ -57,9 +58,10 @@ export default async function setup(project: TestProject): Promise<(() => void) 
     ...['--root', join(work, 'storage'), '--runroot', join(work, 'run')],
     ...['--storage-driver', overlayWorks(work) ? 'overlay' : 'vfs'],
   ];
-  const remove = () => {
+  // Not synchronously: there are a hundred thousand files, and vitest waits for its workers meanwhile.
+  const remove = async () => {
     spawnSync('podman', [...storage, 'rm', '--all', '--force', '--time', '0']);
-    rmSync(work, { recursive: true, force: true, maxRetries: 3 });
+    await rm(work, { recursive: true, force: true, maxRetries: 3 });
   };
   try {
     const { url, server } = await startRegistry(root, packedPackage(root, join(work, 'package')));
@@ -67,7 +69,7 @@ export default async function setup(project: TestProject): Promise<(() => void) 
     for (const name of readdirSync(join(root, 'examples/docker'))) await buildExample(work, storage, name);
     server.close();
   } catch (error) {
-    remove();
+    await remove();
     throw error;
   }
   project.provide('containers', { storage, work });
