@@ -86,5 +86,6 @@ export { parseCalls, parseStatement } from './policy/language/parse.ts';
 export { printPolicy } from './policy/language/print.ts';
 export type { Action, Call, Condition, Operand, Origin, Policy, Statement, Value } from './policy/model.ts';
 export type { Explanation } from './policy/words.ts';
+export { preset, presetNames } from './presets.ts';
 export type { ActionFact, Facts } from './supervise/facts.ts';
 export type { Learnt } from './supervise/learn.ts';

@@ -1,6 +1,8 @@
 // The one table of options. The run path reads it with words.ts, yargs gets it for commands and help, and the shells'
 // completions are made from it, so that an option exists everywhere or nowhere.
 
+import { presetNames } from '../presets.ts';
+
 export interface Option {
   readonly name: string;
   readonly alias?: string;
@@ -45,6 +47,13 @@ export const policyOptions = [
     many: true,
     completes: 'file',
     help: 'Read a policy file; several are merged',
+  },
+  {
+    name: 'preset',
+    value: 'NAME',
+    many: true,
+    choices: presetNames,
+    help: 'A policy that is there for a well-known program; more may be merged with it',
   },
   {
     name: 'from',
@@ -198,6 +207,7 @@ export interface PolicyWords {
   readonly deny?: readonly string[] | undefined;
   readonly rule?: readonly string[] | undefined;
   readonly policy?: readonly string[] | undefined;
+  readonly preset?: readonly string[] | undefined;
   readonly from?: string | undefined;
   readonly part?: string | undefined;
   readonly as?: string | undefined;

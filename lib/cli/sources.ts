@@ -9,6 +9,7 @@ import { merge } from '../policy/algebra/merge.ts';
 import { permissive } from '../policy/algebra/permissive.ts';
 import { parseAction, parseCalls, parseStatement } from '../policy/language/parse.ts';
 import { type Action, emptyPolicy, type Policy, type Statement } from '../policy/model.ts';
+import { preset } from '../presets.ts';
 import { readPolicyFile } from './files.ts';
 import { nativeAbi, wantedAbis } from './machine.ts';
 import type { PolicyWords } from './options.ts';
@@ -29,7 +30,7 @@ export function policyFrom(words: PolicyWords, environment: Environment, analyse
   const [first, ...others] = parts;
   if (first === undefined) {
     throw new UsageError('no policy: nothing says what the program may do', {
-      advice: `give --allow, --deny, --rule or --policy, or set ${ALLOW_VARIABLE} or ${DENY_VARIABLE}`,
+      advice: `give --allow, --deny, --rule, --policy or --preset, or set ${ALLOW_VARIABLE} or ${DENY_VARIABLE}`,
     });
   }
   const abis = abisInQuestion(words, parts);
@@ -57,17 +58,18 @@ function abisInQuestion(words: PolicyWords, parts: readonly Policy[]): readonly 
 
 /** undefined: the options say nothing. */
 export function policyOfOptions(words: PolicyWords): Policy | undefined {
-  const { allow = [], deny = [], rule = [], policy = [] } = words;
-  if (allow.length + deny.length + rule.length + policy.length === 0) return undefined;
+  const { allow = [], deny = [], rule = [], policy = [], preset: presets = [] } = words;
+  if (allow.length + deny.length + rule.length + policy.length + presets.length === 0) return undefined;
   const action = words['default-action'];
   const refusal = action === undefined ? undefined : readAction(action, '--default-action');
   const lists = policyOfLists(
     allow.map((text) => ({ text, source: '--allow' })),
     deny.map((text) => ({ text, source: '--deny' })),
     refusal,
-    rule.length + policy.length > 0,
+    rule.length + policy.length + presets.length > 0,
   );
   return merge([
+    ...presets.map(preset),
     ...policy.map((file) => readPolicyFile(file, words)),
     ...rule.map((text) => parseStatement(text, '--rule')),
     lists,

@@ -21,7 +21,7 @@ describe('before a start: 125', () => {
       'no policy',
       ['true'],
       'sandbox-run: no policy: nothing says what the program may do\n' +
-        '  give --allow, --deny, --rule or --policy, or set SECCOMP_SYSCALL_ALLOW or SECCOMP_SYSCALL_DENY\n',
+        '  give --allow, --deny, --rule, --policy or --preset, or set SECCOMP_SYSCALL_ALLOW or SECCOMP_SYSCALL_DENY\n',
     ],
     [
       'a misspelt call',

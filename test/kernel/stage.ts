@@ -5,6 +5,7 @@ import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
   copyFileSync,
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -99,6 +100,7 @@ export function stagedCommand(): string {
 export function wholeCommand(): string {
   return once('whole', (folder) => {
     symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
+    cpSync(join(root, 'presets'), join(folder, 'presets'), { recursive: true });
     return bundledCommand(folder);
   });
 }
