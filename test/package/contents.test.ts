@@ -42,6 +42,7 @@ test('holds what is needed and no more', () => {
     'native',
     'package.json',
     'prebuilds',
+    'presets',
     'scripts',
   ]);
   // V8's code is made where the package is installed; commands are in the bundles alone.
