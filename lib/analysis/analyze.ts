@@ -480,7 +480,12 @@ function conclude(work: Work, sites: readonly CallSite[], executes: boolean, exe
   loaders(work);
   work.question.progress?.(`asking for arguments of ${calls.size} calls`);
   const wide = unknown.length > 0 ? WIDE : undefined;
-  const isNamesOnly = work.question.namesOnly === true;
+  const caller = work.world.modules.find(callsByName);
+  if (caller !== undefined)
+    work.notices.push(
+      `${short(caller.path)} calls functions by names that are data: any argument is permitted`,
+    );
+  const isNamesOnly = work.question.namesOnly === true || caller !== undefined;
   return {
     reach: work.reach,
     sites,
@@ -539,13 +544,20 @@ function mainPhase(work: Work, whole: readonly CallSite[], isExecRefused: boolea
   });
   const calls = callsOf(work, sites, true);
   const wide = sites.some((site) => site.lost.length > 0) ? WIDE : undefined;
-  const isNamesOnly = work.question.namesOnly === true;
+  const isNamesOnly = work.question.namesOnly === true || work.world.modules.some(callsByName);
   return {
     reach,
     sites,
     calls,
     arguments: isNamesOnly ? new Map() : argumentsOfCalls(reach, sites, calls.keys(), wide, abi),
   };
+}
+
+/** Whether a file looks up functions and calls them with arguments that are data, as Python's ctypes does through libffi. */
+function callsByName({ code }: Module): boolean {
+  const imports = (name: string) =>
+    code.dynamic?.symbols.some((one) => !one.defined && one.name === name) === true;
+  return imports('ffi_call') && (imports('dlsym') || imports('dlvsym'));
 }
 
 /** Says who can load libraries whose names are not known. */

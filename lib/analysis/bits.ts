@@ -128,6 +128,7 @@ export function keyOfSteps(steps: Steps): string {
 
 /** `steps` with one more, which comes before them all. */
 export function withStep(steps: Steps, step: Step): Steps {
+  if (step.kind === 'bitwise' && step.and === ALL && step.xor === 0n && step.unknown === 0n) return steps;
   const last = steps.at(-1);
   if (step.kind !== 'bitwise' || last?.kind !== 'bitwise') return [...steps, step];
   // First `step`, then `last`.

@@ -2,7 +2,7 @@
 // Read when it is first needed, and kept.
 
 import { firstRelocation, relocationTypes } from '../elf/relocations.ts';
-import { type CodeFile, functionAt, padsOf, regionAt, use } from './code.ts';
+import { type CodeFile, functionAt, lastNotAbove, padsOf, regionAt, use } from './code.ts';
 import { firstSite, tableEntries } from './reach.ts';
 import { type Module, relocationTargets, type Spot, type World } from './world.ts';
 import { flow, found, readInstruction } from './x86-64/lengths.ts';
@@ -218,4 +218,21 @@ export function returnsTwice(world: World, module: Module, address: number): boo
   }
   const { found } = known;
   return calleesOf(world, module, address).some((one) => found.has(`${one.module.index} ${one.address}`));
+}
+
+const orders = new WeakMap<Module, { order: Uint32Array; target: Float64Array }>();
+
+/** Indices of the references that name an address. */
+export function referencesTo(module: Module, address: number): readonly number[] {
+  let sorted = orders.get(module);
+  if (sorted === undefined) {
+    const { target } = module.code;
+    const order = Uint32Array.from(target, (_, index) => index).sort((a, b) => target[a]! - target[b]!);
+    sorted = { order, target: Float64Array.from(order, (index) => target[index]!) };
+    orders.set(module, sorted);
+  }
+  const list: number[] = [];
+  for (let at = lastNotAbove(sorted.target, address); at >= 0 && sorted.target[at] === address; at--)
+    list.push(sorted.order[at]!);
+  return list;
 }

@@ -5,9 +5,8 @@
 //
 // Compiled code has one depth at each instruction. Where two ways disagree it is not known, and values there are lost.
 
-import { type Body, bodyOf, endsThere, operationAt, readAt } from './bodies.ts';
+import { type Body, bodyOf, endsThere, operationAt, readAt, referencesTo } from './bodies.ts';
 import { functionAt, use } from './code.ts';
-import { referencesTo } from './ways.ts';
 import type { Module, World } from './world.ts';
 import { flow, found } from './x86-64/lengths.ts';
 import { type Operation, RBP, RSP } from './x86-64/operations.ts';

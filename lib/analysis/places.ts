@@ -188,6 +188,7 @@ function ofMemory(where: Where, operation: Operation, place: Place & { kind: 'me
   if ((operation.writes & (1 << place.register)) !== 0) {
     const from = operation.register === place.register ? stackOffset(operation) : undefined;
     if (from === undefined) return lost('memory at a pointer from elsewhere');
+    if (from.register === place.register && from.offset !== 0) return lost('memory at a pointer that moves');
     const before: Memory = {
       kind: 'memory',
       register: from.register,

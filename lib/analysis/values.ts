@@ -20,12 +20,12 @@ import {
   unknownBits,
   withStep,
 } from './bits.ts';
-import { bodyOf, operationAt } from './bodies.ts';
+import { bodyOf, operationAt, referencesTo } from './bodies.ts';
 import { type CodeFile, functionAt, regionAt, use } from './code.ts';
 import { frameOf } from './frames.ts';
 import { carried, isGo, keyOfPlace, type Load, type Place, type Source, sourcesOf } from './places.ts';
 import { isReached, type Reach } from './reach.ts';
-import { callsThroughPointers, referencesTo, type Way, waysTo } from './ways.ts';
+import { callsThroughPointers, type Way, waysTo } from './ways.ts';
 import type { Module, Spot } from './world.ts';
 
 export interface Lost extends Spot {
@@ -71,12 +71,14 @@ export interface Wanted {
 }
 
 const NUMBER_BUDGET = 20_000;
+const GUESS_BUDGET = 15_000;
 const OPERAND_BUDGET = 600;
 const MAX_LOST = 8;
 const MAX_CONTEXTS = 400;
 /** What happens to one value at one place, on different ways, before it is joined. */
 const MAX_VARIANTS = 12;
 const MAX_STEPS = 16;
+const MAX_OFFSETS = 4;
 const MAX_OPERANDS = 12;
 const NUMBER_BITS = 32;
 
@@ -96,9 +98,13 @@ interface Search {
   readonly contexts: Map<string, Context>;
   readonly lost: Lost[];
   readonly queue: State[];
+  /** Looked at once there is nothing else: as far as the budget goes, for they are not all there could be anyway. */
+  readonly guesses: State[];
   readonly seen: Set<string>;
   /** What happened to values on the ways to a place. */
   readonly variants: Map<string, Steps[]>;
+  /** Offsets from a register at which memory was looked for at a place. */
+  readonly offsets: Map<string, Set<number>>;
   isThroughPointer: boolean;
   isOpen: boolean;
   isGivenUp: boolean;
@@ -130,23 +136,28 @@ function ask(reach: Reach, spot: Spot, places: readonly Place[], wanted: Wanted)
     queue: [
       { ...spot, isGuess: false, tracks: places.map((place): Track => ({ kind: 'open', place, steps: [] })) },
     ],
+    guesses: [],
     seen: new Set(),
     variants: new Map(),
+    offsets: new Map(),
     isThroughPointer: false,
     isOpen: false,
     isGivenUp: false,
   };
   let left = wanted.budget;
-  for (let state = search.queue.pop(); state !== undefined; state = search.queue.pop()) {
+  let guesses = GUESS_BUDGET;
+  for (;;) {
+    const state = search.queue.pop() ?? (guesses-- > 0 ? search.guesses.pop() : undefined);
+    if (state === undefined) break;
     if (search.lost.length >= MAX_LOST) break;
-    if (left-- === 0 || search.contexts.size > MAX_CONTEXTS) {
+    const widened = widen(search, state);
+    const key = keyOf(widened);
+    if (search.seen.has(key)) continue;
+    if ((!state.isGuess && left-- === 0) || search.contexts.size > MAX_CONTEXTS) {
       search.isGivenUp = true;
       if (wanted.isNumbered) search.lost.push({ ...spotOf(state), why: 'too many ways lead here' });
       break;
     }
-    const widened = widen(search, state);
-    const key = keyOf(widened);
-    if (search.seen.has(key)) continue;
     search.seen.add(key);
     if (settled(search, widened)) continue;
     goBack(search, widened);
@@ -179,7 +190,13 @@ function keyOf(state: State): string {
 function widen(search: Search, state: State): State {
   let isChanged = false;
   const tracks = state.tracks.map((track, at): Track => {
-    if (track.kind === 'done' || track.steps.length === 0) return track;
+    if (track.kind === 'done') return track;
+    // A guess is a constant beside a call: not what some object holds.
+    if (track.place.kind === 'memory' && (state.isGuess || isWalking(search, state, at, track.place))) {
+      isChanged = true;
+      return done(track.steps, unknownBits, { ...spotOf(state), why: 'memory at a pointer that moves' });
+    }
+    if (track.steps.length === 0) return track;
     const key = `${at} ${state.module.index} ${state.address} ${keyOfPlace(track.place)}`;
     const variants = search.variants.get(key);
     if (variants === undefined) {
@@ -200,6 +217,15 @@ function widen(search: Search, state: State): State {
     return done(track.steps, unknownBits, { ...spotOf(state), why: 'a value that changes in a loop' });
   });
   return isChanged ? { ...state, tracks } : state;
+}
+
+/** Whether a pointer leads to ever new memory, in a loop. */
+function isWalking(search: Search, state: State, at: number, place: Place & { kind: 'memory' }): boolean {
+  const key = `${at} ${state.module.index} ${state.address} ${place.register}`;
+  const offsets = search.offsets.get(key);
+  if (offsets === undefined) search.offsets.set(key, new Set([place.offset]));
+  else offsets.add(place.offset);
+  return (offsets?.size ?? 0) > MAX_OFFSETS;
 }
 
 function done(steps: Steps, bits: Bits, lost: Lost | undefined): Track {
@@ -262,10 +288,8 @@ function follow(search: Search, state: State, index: number, way: Way): void {
     case 'pointer':
       throughPointer(search, state, index, way.module);
       return;
-    case 'lookup':
-      // That a name is known says little: a number is not taken to come from there, an argument can.
-      if (!search.wanted.isNumbered || state.tracks[0]!.kind === 'done')
-        lose(search, state, 'a function that is looked up by name');
+    case 'unsure':
+      if (!search.wanted.isNumbered || state.tracks[0]!.kind === 'done') lose(search, state, way.why);
       else search.isOpen = true;
       return;
     case 'lost':
@@ -285,7 +309,11 @@ function step(search: Search, state: State, index: number, address: number): voi
           tracksOf(search, { module, address }, track, source),
         ),
   );
-  for (const tracks of combinations(choices)) search.queue.push({ ...state, address, tracks });
+  for (const tracks of combinations(choices)) push(search, { ...state, address, tracks });
+}
+
+function push(search: Search, state: State): void {
+  (state.isGuess ? search.guesses : search.queue).push(state);
 }
 
 function* combinations(choices: readonly (readonly Track[])[]): Generator<readonly Track[]> {
@@ -401,7 +429,7 @@ function cross(search: Search, state: State, index: number, spot: Spot, isCall: 
       ? done(track.steps, unknownBits, { ...spotOf(state), why: place })
       : { ...track, place };
   });
-  search.queue.push({ ...spot, tracks, isGuess: state.isGuess });
+  push(search, { ...spot, tracks, isGuess: state.isGuess });
 }
 
 /** Back into the function before, which has no jump at its end. */
@@ -428,7 +456,8 @@ function throughPointer(search: Search, state: State, index: number, module: Mod
       ? track
       : done(track.steps, unknownBits, { ...spotOf(state), why }),
   );
-  const sites = callsThroughPointers(search.reach, module);
+  // What comes to such a call through another one is not followed: a guess is a constant beside the call, or at its callers.
+  const sites = state.isGuess ? [] : callsThroughPointers(search.reach, module);
   if (sites.length === 0) {
     lose(search, { ...state, tracks: others }, why);
     return;

@@ -1,8 +1,10 @@
 // The instructions that can run just before one, within the function and from others: jumps, calls, and what goes through
 // words that the loader fills. A way that is not known is said, so that a value is lost there and never left out.
 
-import { type Body, bodyOf, endsThere, readAt } from './bodies.ts';
+import { firstRelocation } from '../elf/relocations.ts';
+import { type Body, bodyOf, endsThere, readAt, referencesTo } from './bodies.ts';
 import { forEachWord, functionAt, lastNotAbove, regionAt, use } from './code.ts';
+import { frameOf } from './frames.ts';
 import { isReached, isWordReached, type Reach } from './reach.ts';
 import { type Module, relocationTargets, type Spot } from './world.ts';
 import { flow, found, readInstruction, reference } from './x86-64/lengths.ts';
@@ -16,8 +18,9 @@ export type Way =
   | { readonly kind: 'run-on'; readonly spot: Spot }
   /** Through a pointer, by a file that takes the address. */
   | { readonly kind: 'pointer'; readonly module: Module }
-  /** A file that looks up names knows its name. */
-  | { readonly kind: 'lookup' }
+  /** Perhaps there are others: a file that looks up names knows its name, or a jump leads nobody knows where. A number is not
+   * taken to come from there, an argument can. */
+  | { readonly kind: 'unsure'; readonly why: string }
   | { readonly kind: 'lost'; readonly why: string };
 
 const known = new WeakMap<Reach, { reached: number; ways: Map<number, readonly Way[]> }>();
@@ -69,6 +72,7 @@ function* findWays(reach: Reach, spot: Spot, index: number): Generator<Way> {
   for (const jump of body.jumps.get(address) ?? []) yield { kind: 'step', address: jump };
   if (body.tableTargets.has(address))
     for (const jump of body.indirectJumps) yield { kind: 'step', address: jump };
+  if (isWild(reach, module, index)) yield { kind: 'unsure', why: 'a jump whose table is not found' };
   if (body.pads.has(address)) yield { kind: 'lost', why: 'a place where the unwinder goes on' };
   // A label that a table of this function names is no function to be called.
   const isCase = position > 0 && body.tableTargets.has(address);
@@ -83,6 +87,34 @@ function* findWays(reach: Reach, spot: Spot, index: number): Generator<Way> {
     else if (!isCase) yield { kind: 'pointer', module };
   }
   if (!isCase) yield* fromElsewhere(reach, spot, index, position === 0);
+}
+
+const wild = new WeakMap<Module, Map<number, boolean>>();
+
+/** Whether a function jumps to an address that it computes, with a frame of its own still on the stack, so that it is no call at
+ * its end, and no table is found for it: then it can lead anywhere in the function. */
+function isWild(reach: Reach, module: Module, index: number): boolean {
+  let kept = wild.get(module);
+  if (kept === undefined) {
+    kept = new Map();
+    wild.set(module, kept);
+  }
+  let answer = kept.get(index);
+  if (answer === undefined) {
+    answer = findWild(reach, module, index);
+    kept.set(index, answer);
+  }
+  return answer;
+}
+
+function findWild(reach: Reach, module: Module, index: number): boolean {
+  const body = bodyOf(module, index);
+  if (body.indirectJumps.length === 0 || body.tableTargets.size > 0) return false;
+  return body.indirectJumps.some((address) => {
+    readAt(module.code, address);
+    if (found.reference === reference.memory) return false;
+    return frameOf(reach.world, module, index).stack[body.positions.get(address)!] !== 0;
+  });
 }
 
 /** Whether an instruction only fills space that nothing leads into: behind a jump, or a call that does not come back. */
@@ -105,7 +137,7 @@ function* fromElsewhere(reach: Reach, spot: Spot, index: number, isStart: boolea
     const node = spot.module.base + index;
     if (reach.entries.has(node) || (reach.lookedUp.has(node) && reach.from[node] === -1))
       yield { kind: 'lost', why: `an entry (${reach.roots.get(node) ?? ''})` };
-    else if (reach.lookedUp.has(node)) yield { kind: 'lookup' };
+    else if (reach.lookedUp.has(node)) yield { kind: 'unsure', why: 'a function that is looked up by name' };
     if (reach.taken.has(node)) yield { kind: 'pointer', module: spot.module };
   }
   for (const word of wordsTo(reach, spot)) {
@@ -156,23 +188,6 @@ export function callsThroughPointers(reach: Reach, module: Module): readonly num
   return sites.filter((address) => isReached(reach, module, address));
 }
 
-const orders = new WeakMap<Module, { order: Uint32Array; target: Float64Array }>();
-
-/** Indices of the references that name an address. */
-export function referencesTo(module: Module, address: number): readonly number[] {
-  let sorted = orders.get(module);
-  if (sorted === undefined) {
-    const { target } = module.code;
-    const order = Uint32Array.from(target, (_, index) => index).sort((a, b) => target[a]! - target[b]!);
-    sorted = { order, target: Float64Array.from(order, (index) => target[index]!) };
-    orders.set(module, sorted);
-  }
-  const list: number[] = [];
-  for (let at = lastNotAbove(sorted.target, address); at >= 0 && sorted.target[at] === address; at--)
-    list.push(sorted.order[at]!);
-  return list;
-}
-
 /** Words in memory that hold an address of code, by that address. */
 interface Words {
   readonly modules: number;
@@ -213,7 +228,12 @@ function allWords(reach: Reach): Words {
         places.push(place);
       }
     }
-    if (!isFixed || functionStart.length === 0) continue;
+    if (functionStart.length === 0) continue;
+    for (const { target, place } of goMethods(module)) {
+      targets.push(module.index * PER_MODULE + target);
+      places.push(module.index * PER_MODULE + place);
+    }
+    if (!isFixed) continue;
     const first = functionStart[0]!;
     const last = functionStart.at(-1)!;
     for (const region of regions) {
@@ -232,6 +252,33 @@ function allWords(reach: Reach): Words {
     target: Float64Array.from(order, (index) => targets[index]!),
     place: Float64Array.from(order, (index) => places[index]!),
   };
+}
+
+/** Go's descriptions of types name methods by their distance from the code's start (internal/abi/type.go, Method), for
+ * reflection to call. Each word of read-only data that could be one is taken for one. */
+function* goMethods({ code }: Module): Generator<{ target: number; place: number }> {
+  const table = code.regions.find((one) => one.name.endsWith('.gopclntab'));
+  if (table?.offset === undefined) return;
+  const { bytes } = code.elf;
+  // runtime/symtab.go, pcHeader: the address of the code is its fourth word.
+  const index = firstRelocation(code.relocations, table.start + 24);
+  const isMoved = code.relocations.place[index] === table.start + 24;
+  const text = isMoved ? code.relocations.addend[index]! : Number(bytes.readBigUInt64LE(table.offset + 24));
+  const { functionStart } = code;
+  for (const region of code.regions) {
+    if (
+      region.isCode ||
+      region.isWritable ||
+      region.offset === undefined ||
+      !/rodata|typelink/.test(region.name)
+    )
+      continue;
+    for (let place = Math.ceil(region.start / 4) * 4; place + 4 <= region.end; place += 4) {
+      const target = text + bytes.readUInt32LE(region.offset + (place - region.start));
+      const at = lastNotAbove(functionStart, target);
+      if (at >= 0 && functionStart[at] === target) yield { target, place };
+    }
+  }
 }
 
 /** Addresses are far below; a number holds both exactly. */
