@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { abis, evaluate, parsePolicy, syscallNumber } from '../../dist/lib/index.js';
+import { evaluate, parsePolicy } from '../../dist/lib/index.js';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const cli = join(here, '..', '..', 'bin', 'sandbox-run.cjs');
@@ -52,10 +52,7 @@ function shape(policy) {
   const calls = allowed.flatMap((one) => one.calls);
   const names = new Set(calls.map((call) => call.target.name));
   const free = new Set(calls.filter((call) => call.when === undefined).map((call) => call.target.name));
-  const permits = (call, args) => {
-    const nr = syscallNumber(abis.x86_64, call);
-    return evaluate(policy, abis.x86_64, { nr, args: args.map(BigInt) }).kind === 'allow';
-  };
+  const permits = (call, args) => evaluate(policy, { call, args }).kind === 'allow';
   const mapsExecutable = [4, 5, 6, 7].some(
     (prot) =>
       permits('mprotect', [0x1000, 4096, prot, 0, 0, 0]) ||

@@ -9,9 +9,10 @@ import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { abis, evaluate, parsePolicy, syscallNumber } from '../../dist/lib/index.js';
+import { parsePolicy } from '../../dist/lib/index.js';
 import { lines } from './lines.js';
 import { tightness } from './tightness.js';
+import { refusedCalls } from './trace.js';
 import { usrBin } from './usr-bin.js';
 import { warmTable } from './warm.js';
 
@@ -156,30 +157,5 @@ function callsBeyond(line, folder) {
   } catch (error) {
     return [`(no policy: ${answer.errors.trim()} ${error.message})`];
   }
-  // What is after main is not told from what is before here: the whole's own part holds from exec on.
-  const { main, ...whole } = policy;
-  const beyond = new Set();
-  for (const { name, args } of callsIn(readFileSync(log, 'latin1'))) {
-    const action = evaluate(whole, abis.x86_64, { nr: syscallNumber(abis.x86_64, name), args });
-    if (action.kind !== 'allow')
-      beyond.add(`${name}(${args.map((one) => `0x${one.toString(16)}`).join(', ')})`);
-  }
-  return [...beyond];
-}
-
-/** Every call of a log but the first execve, which is strace's own way into the program. */
-function callsIn(text) {
-  const seen = new Map();
-  let isFirst = true;
-  for (const [, name, list] of text.matchAll(/^\d+ +([a-z_0-9]+)\(([^)<=]*)/gm)) {
-    if (name === 'execve' && isFirst) {
-      isFirst = false;
-      continue;
-    }
-    const args = list.match(/0x[0-9a-f]+|\b0\b/g)?.map(BigInt) ?? [];
-    while (args.length < 6) args.push(0n);
-    // strace has a name of its own for this one.
-    seen.set(`${name} ${args.join()}`, { name: name.replace(/^umount$/, 'umount2'), args });
-  }
-  return seen.values();
+  return refusedCalls(policy, readFileSync(log, 'latin1'));
 }

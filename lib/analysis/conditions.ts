@@ -191,8 +191,11 @@ function cellCondition(
   for (const bits of cell) {
     if (isExact(bits, parameter.bits)) continue;
     const unknown = mask(parameter.bits) & ~bits.known;
-    // Whichever is shorter: the bits that are held to something, or those that are not.
-    const isFew = ones(bits.known & mask(parameter.bits)) <= ones(unknown);
+    // Whichever is shorter: the bits that are held to something, or those that are not; but an inverted mask has to be a
+    // value of the argument's type.
+    const isFew =
+      unknown >> BigInt(parameter.bits - 1) !== 0n ||
+      ones(bits.known & mask(parameter.bits)) <= ones(unknown);
     parts.push({
       kind: 'masked',
       operand,
@@ -200,7 +203,7 @@ function cellCondition(
         ? maskOf(bits.known & mask(parameter.bits), family, abi)
         : { kind: 'not', of: maskOf(unknown, family, abi) },
       op: '==',
-      value: bits.value === 0n ? number(0) : value(bits.value),
+      value: bits.value === 0n ? number(0) : maskOf(bits.value, family, abi),
     });
   }
   return parts.length === 1 ? parts[0]! : { kind: 'or', of: parts };

@@ -7,7 +7,8 @@ import { dirname } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { analyze } from '../../lib/analysis/analyze.ts';
 import { policyOfAnalysis } from '../../lib/analysis/policy.ts';
-import { printCall } from '../../lib/policy/language/print.ts';
+import { parsePolicy } from '../../lib/policy/language/parse.ts';
+import { printCall, printPolicy } from '../../lib/policy/language/print.ts';
 import { build } from './programs.ts';
 
 const head = `
@@ -128,6 +129,15 @@ const micros: readonly Micro[] = [
     ],
   },
   {
+    name: 'a value from outside with some bits cleared, and with some set',
+    source:
+      'void run(void) { call4(OPENAT, -100, 0, argc_ & ~0x443, 0); call4(OPENAT, -100, 0, argc_ | 0x80000, 0); call3(FCNTL, 0, argc_ & ~1, 0); }',
+    calls: [
+      'fcntl',
+      'openat(dfd == AT_FDCWD && (flags & O_ACCMODE|O_CREAT|O_APPEND == 0 || flags & O_CLOEXEC == O_CLOEXEC))',
+    ],
+  },
+  {
     name: 'two parts that are put together',
     source:
       'FAR void run(void) { int mode = 1, more = 0x40; if (argc_ & 1) { other(); mode = 2; } if (argc_ & 2) { other(); more = 0x200; } other(); call4(OPENAT, -100, 0, mode | more, 0); }',
@@ -195,7 +205,9 @@ function callsOf(file: string): readonly string[] {
     plugins: [],
     environment: { PATH: '/usr/bin:/bin' },
   });
-  return policyOfAnalysis(analysis).statements.flatMap((one) =>
+  // As it is read again.
+  const policy = parsePolicy(printPolicy(policyOfAnalysis(analysis)), { file: 'analysed' });
+  return policy.statements.flatMap((one) =>
     one.calls.flatMap((call) =>
       call.target.kind === 'name' && withArguments.has(call.target.name) ? [printCall(call)] : [],
     ),

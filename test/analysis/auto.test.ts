@@ -1,11 +1,13 @@
 // `--auto` and `analyze` as commands: real programs run as they do bare, and what they were not seen to need is refused.
 
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { refusedCalls } from '../../bench/auto/trace.js';
 import { warmStarts } from '../../bench/auto/warm.js';
+import { parsePolicy } from '../../lib/policy/language/parse.ts';
 
 const cli = join(import.meta.dirname, '..', '..', 'bin', 'sandbox-run.cjs');
 const folder = mkdtempSync(join(tmpdir(), 'sandbox-run-analysis-'));
@@ -46,6 +48,46 @@ describe('programs behave as they do bare', () => {
       out: bare.stdout,
       error: bare.stderr,
     });
+  });
+});
+
+describe('every call that strace sees is permitted, argument values included', () => {
+  const traced = (words: readonly string[]) => {
+    const log = join(folder, 'trace');
+    spawnSync('strace', ['-f', '-qq', '-e', 'raw=all', '-e', 'signal=none', '-o', log, ...words], {
+      encoding: 'utf8',
+      env,
+      cwd: folder,
+      stdio: 'ignore',
+    });
+    return readFileSync(log, 'latin1');
+  };
+  const policyFor = (words: readonly string[]) =>
+    parsePolicy(
+      (JSON.parse(sandbox('--auto', '--dry-run', '--json', '--', ...words).stdout) as { policy: string })
+        .policy,
+      { file: words[0]! },
+    );
+
+  test.each([
+    [['ls', '-la', '/usr/lib']],
+    [['sort', '--parallel=2', '/etc/passwd']],
+    [['xz', '-T2', '-kc', '/usr/bin/env']],
+    [['getent', 'hosts', 'localhost']],
+    [['rg', '--files', '/etc/apt']],
+    [['fzf', '--version']],
+    [['busybox', 'ls', '/']],
+  ])('%j', (words) => {
+    const log = traced(words);
+    expect(log.match(/^\d+ +\w+\(/gm)?.length ?? 0).toBeGreaterThan(5);
+    expect(refusedCalls(policyFor(words), log)).toEqual([]);
+  });
+
+  test('and a call with another value is not', () => {
+    const log = traced(['ls', '/']);
+    const policy = policyFor(['ls', '/']);
+    const changed = `${log}1 ioctl(0x1, 0x5412, 0) = 0\n`;
+    expect(refusedCalls(policy, changed)).toEqual(['ioctl(0x1, 0x5412, 0x0, 0x0, 0x0, 0x0)']);
   });
 });
 

@@ -1,0 +1,3 @@
+import type { Policy } from '../../lib/policy/model.ts';
+
+export function refusedCalls(policy: Policy, log: string): readonly string[];
