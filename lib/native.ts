@@ -167,6 +167,9 @@ export interface Addon {
   duplicate(descriptor: number, least: number): number;
   /** The descriptor of a sealed file in memory, close-on-exec, that anybody may execute; or a negated errno. */
   memoryFile(bytes: Uint8Array): number;
+  /** Closes a descriptor. Those of memoryFile and duplicate are closed at the end of this thread's JavaScript otherwise. 0 or a
+   * negated errno. */
+  closeDescriptor(descriptor: number): number;
   /** Waits for the end of a child and takes it from the process table. 0 or a negated errno. */
   reap(process: number): number;
   /** Installs a filter (a sock_filter array) for all threads of this process, and no_new_privs with it: 0. Or nothing has

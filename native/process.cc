@@ -17,7 +17,9 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
+#include <cstdlib>
 #include <linux/filter.h>
+#include <new>
 
 namespace {
 
@@ -25,6 +27,54 @@ namespace {
 constexpr unsigned kExecutable = 0x10;
 
 Napi::Value number(Napi::Env env, long value) { return Napi::Number::New(env, static_cast<double>(value)); }
+
+// Launchers in memory stay open as long as their JavaScript wants, and no longer than it lives: a worker's end closes them.
+struct Kept {
+  int descriptor;
+  Kept *next;
+};
+
+struct Keeper {
+  Kept *first = nullptr;
+
+  static void closeAll(void *keeper) {
+    auto *self = static_cast<Keeper *>(keeper);
+    while (self->first != nullptr) self->drop(self->first->descriptor);
+  }
+
+  /** The descriptor; or a negated errno, and it is closed. */
+  int keep(int descriptor) {
+    auto *kept = static_cast<Kept *>(std::malloc(sizeof(Kept)));
+    if (kept == nullptr) {
+      close(descriptor);
+      return -ENOMEM;
+    }
+    *kept = {descriptor, first};
+    first = kept;
+    return descriptor;
+  }
+
+  /** Closes one, kept or not. */
+  int drop(int descriptor) {
+    for (Kept **at = &first; *at != nullptr; at = &(*at)->next) {
+      if ((*at)->descriptor != descriptor) continue;
+      Kept *found = *at;
+      *at = found->next;
+      std::free(found);
+      break;
+    }
+    return close(descriptor) != 0 ? -errno : 0;
+  }
+};
+
+Keeper *keeperOf(Napi::Env env) { return env.GetInstanceData<Keeper>(); }
+
+/** (descriptor) → 0 or a negated errno. Not fs.closeSync, which in a worker asks who opened it. */
+Napi::Value closeDescriptor(const Napi::CallbackInfo &info) {
+  Napi::Env env = info.Env();
+  if (info.Length() != 1 || !info[0].IsNumber()) return number(env, -EINVAL);
+  return number(env, keeperOf(env)->drop(info[0].As<Napi::Number>().Int32Value()));
+}
 
 /** (least) → both ends of a pipe, close-on-exec, the writing one with at least this number; or a negated errno. */
 Napi::Value makePipe(const Napi::CallbackInfo &info) {
@@ -72,7 +122,7 @@ Napi::Value memoryFile(const Napi::CallbackInfo &info) {
     close(fd);
     return number(env, -error);
   }
-  return number(env, fd);
+  return number(env, keeperOf(env)->keep(fd));
 }
 
 /** (least) → the descriptor of an empty file in memory, with at least this number; or a negated errno. */
@@ -92,7 +142,7 @@ Napi::Value duplicate(const Napi::CallbackInfo &info) {
   Napi::Env env = info.Env();
   if (info.Length() != 2 || !info[0].IsNumber() || !info[1].IsNumber()) return number(env, -EINVAL);
   int higher = fcntl(info[0].As<Napi::Number>().Int32Value(), F_DUPFD_CLOEXEC, info[1].As<Napi::Number>().Int32Value());
-  return number(env, higher < 0 ? -errno : higher);
+  return number(env, higher < 0 ? -errno : keeperOf(env)->keep(higher));
 }
 
 /** (process) → 0 when this child has ended and is gone, or a negated errno. */
@@ -146,6 +196,11 @@ Napi::Value restrictAll(const Napi::CallbackInfo &info) {
 }  // namespace
 
 void addProcess(Napi::Env env, Napi::Object exports) {
+  auto *keeper = new (std::nothrow) Keeper;
+  if (keeper == nullptr) return;
+  env.SetInstanceData(keeper);
+  napi_add_env_cleanup_hook(env, Keeper::closeAll, keeper);
+  exports.Set("closeDescriptor", Napi::Function::New<closeDescriptor>(env, "closeDescriptor"));
   exports.Set("makePipe", Napi::Function::New<makePipe>(env, "makePipe"));
   exports.Set("memoryFile", Napi::Function::New<memoryFile>(env, "memoryFile"));
   exports.Set("scratchFile", Napi::Function::New<scratchFile>(env, "scratchFile"));

@@ -7,7 +7,6 @@
 // real one back, behind the launcher. Should some Node go another way, it starts nothing.
 
 import childProcess from 'node:child_process';
-import { closeSync } from 'node:fs';
 import { SandboxError } from '../errors.ts';
 import type { Addon } from '../native.ts';
 import { addonForNode, type Start as LauncherStart, launcherFor, prepare } from './launcher.ts';
@@ -101,15 +100,21 @@ type Ask = (request: Request) => number;
 /** Node's ChildProcess.spawn, with ours in the place of its handle's. */
 type Original = (options: Request, spawn: (handle: Handle, request: Request, ask: Ask) => number) => unknown;
 
-/** Runs `start` with the next ChildProcess.spawn in our hands. */
+/** Node's own, while we stand before it. */
+let native: Prototype['spawn'] | undefined;
+
+/** Runs `start` with ChildProcess.spawn in our hands, until it comes back: what its options' getters start meanwhile is in the sandbox, too,
+ * rather than taking its place there. */
 function between<T>(
   take: (child: Inner, request: Request, original: Original) => unknown,
   start: () => T,
 ): T {
   const prototype = childProcess.ChildProcess.prototype as unknown as Prototype;
-  const original = prototype.spawn;
+  const before = prototype.spawn;
+  const outermost = native === undefined;
+  const real = native ?? before;
+  native = real;
   prototype.spawn = function (this: Inner, request: Request) {
-    prototype.spawn = original;
     return take(this, request, (given, spawn) => {
       const { file } = given;
       const handle = this._handle;
@@ -123,13 +128,14 @@ function between<T>(
         return spawn(handle, { ...call.request, file }, ask);
       };
       given.file = NOWHERE;
-      return original.call(this, given);
+      return real.call(this, given);
     });
   };
   try {
     return start();
   } finally {
-    prototype.spawn = original;
+    prototype.spawn = before;
+    if (outermost) native = undefined;
   }
 }
 
@@ -184,7 +190,7 @@ function launch(
     open.push(writing);
     const telling = tellOn?.(request.stdio.length);
     if (telling !== undefined && telling < 0) {
-      closeSync(reading);
+      addon.closeDescriptor(reading);
       return telling;
     }
     if (telling !== undefined) open.push(telling);
@@ -197,16 +203,16 @@ function launch(
         stdio: withDescriptors(request.stdio, open),
       });
     } catch (error) {
-      closeSync(reading);
+      addon.closeDescriptor(reading);
       throw error;
     }
     if (result !== 0) {
-      closeSync(reading);
+      addon.closeDescriptor(reading);
       return result;
     }
     // Its end is closed here first, so that the launcher's is the last.
-    closeSync(open.shift()!);
-    const outcome = readReport(reading);
+    addon.closeDescriptor(open.shift()!);
+    const outcome = readReport(addon, reading);
     if (outcome === undefined) return 0;
     // As if there had never been a process.
     if (handle.pid !== undefined) addon.reap(handle.pid);
@@ -215,7 +221,7 @@ function launch(
     failWith(child, outcome);
     return EACCES;
   } finally {
-    for (const descriptor of open) closeSync(descriptor);
+    for (const descriptor of open) addon.closeDescriptor(descriptor);
     start.launcher.close();
   }
 }

@@ -2,7 +2,7 @@
 // /proc/self/fd/N before its exec closes the descriptor. So nothing lies on disk, nobody else can start or change it, and the
 // program inherits nothing. Where that cannot be (no /proc, memory that must not be executed) it is a private file.
 
-import { chmodSync, closeSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { LaunchError, UsageError } from '../errors.ts';
@@ -251,7 +251,11 @@ function open(payload: Payload): Launcher {
 }
 
 function inMemory(descriptor: number): Launcher {
-  return { descriptor, path: `/proc/self/fd/${descriptor}`, close: () => closeSync(descriptor) };
+  return {
+    descriptor,
+    path: `/proc/self/fd/${descriptor}`,
+    close: () => void addonForNode().closeDescriptor(descriptor),
+  };
 }
 
 /** Others may execute it, since the program may run as another user; nobody else may change it. */

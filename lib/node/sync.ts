@@ -7,7 +7,7 @@ import childProcess, {
   type SpawnSyncOptions,
   type SpawnSyncReturns,
 } from 'node:child_process';
-import { closeSync, fstatSync, readSync } from 'node:fs';
+import { fstatSync, readSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { getSystemErrorName } from 'node:util';
 import { SandboxError } from '../errors.ts';
@@ -152,8 +152,8 @@ function runLauncher(
         stdio: withDescriptors(stdio, open).map((one, at) => (open.includes(at) ? at : plain(one))),
       });
     } finally {
-      closeSync(writing);
-      outcome = readReport(reading);
+      addon.closeDescriptor(writing);
+      outcome = readReport(addon, reading);
     }
     if (typeof outcome === 'number') return failed(spawnError(outcome, file, words));
     if (outcome !== undefined) return failed(outcome);
@@ -162,7 +162,7 @@ function runLauncher(
     else addViolation(result, settled, telling);
     return result;
   } finally {
-    if (telling !== undefined) closeSync(telling);
+    if (telling !== undefined) addon.closeDescriptor(telling);
     start.launcher.close();
   }
 }

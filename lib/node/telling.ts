@@ -1,7 +1,7 @@
 // What is done with the end of a sandboxed process, and with the refusals that a watcher tells meanwhile.
 
 import type { ChildProcess } from 'node:child_process';
-import { closeSync, readSync } from 'node:fs';
+import { readSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { getSystemErrorName } from 'node:util';
 import type { Addon } from '../native.ts';
@@ -36,7 +36,7 @@ export function openChannel(addon: Addon, settled: Settled): Channel {
     listen(child, emits) {
       const known: Known = { violation: undefined };
       if (child?.pid === undefined) {
-        if (reading !== undefined) closeSync(reading);
+        if (reading !== undefined) addon.closeDescriptor(reading);
         return known;
       }
       const { pid } = child;

@@ -1,9 +1,11 @@
 // What differs from node:child_process: refusals, and starts without a filter, which there are none of.
 
-import { spawnSync as bareSync } from 'node:child_process';
+import { spawn as bareSpawn, spawnSync as bareSync, type ChildProcess } from 'node:child_process';
 import { readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
+import { Worker } from 'node:worker_threads';
 import { describe, expect, test } from 'vitest';
 import {
   exec,
@@ -264,6 +266,64 @@ describe('nothing starts without its filter', () => {
       { encoding: 'utf8' },
     );
     expect(stdout).toMatch(/^SandboxError Node v\S+ starts programs in a way that is not known here\n$/);
+  });
+});
+
+function isLauncher(fd: string): boolean {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`).includes('sandbox-launch');
+  } catch {
+    return false;
+  }
+}
+
+describe('whatever else happens in the call', () => {
+  const filtered = ['-c', 'grep -c Seccomp:.2 /proc/self/status'] as const;
+  const outputOf = async (child: ChildProcess) => {
+    let text = '';
+    child.stdout?.on('data', (data) => {
+      text += data;
+    });
+    await new Promise((resolve) => child.on('close', resolve));
+    return text.trim();
+  };
+
+  test('a getter that starts a program does not take the place of the one that is meant', async () => {
+    const inner: ChildProcess[] = [];
+    const env = {
+      PATH: process.env.PATH,
+      get BARE() {
+        inner.push(bareSpawn('sh', filtered));
+        return '';
+      },
+      get OURS() {
+        inner.push(spawn('sh', filtered, { sandbox: 'default allow\nkill mount' }));
+        return '';
+      },
+    };
+    const outer = spawn('sh', filtered, { sandbox: policy, env });
+    expect(await Promise.all([outer, ...inner].map(outputOf))).toEqual(['1', '1', '1']);
+    // And nothing is left of it.
+    expect(await outputOf(bareSpawn('sh', filtered))).toBe('0');
+  });
+
+  test('a call that throws leaves Node as it was', async () => {
+    expect(() => spawn('true', [], { sandbox: policy, uid: 'x' as never })).toThrow(/uid/);
+    expect(await outputOf(bareSpawn('sh', filtered))).toBe('0');
+  });
+
+  test('in a worker', async () => {
+    const library = pathToFileURL(join(import.meta.dirname, '..', '..', 'dist', 'lib', 'index.js')).href;
+    const code = `const { parentPort } = require('node:worker_threads');
+      import('${library}').then(({ execFile }) =>
+        execFile('sh', ${JSON.stringify(filtered)}, { sandbox: 'default allow' }, (error, stdout) => parentPort.postMessage(stdout)));`;
+    const worker = new Worker(code, { eval: true });
+    expect(await new Promise((resolve) => worker.on('message', resolve))).toBe('1\n');
+    const launchers = () => readdirSync('/proc/self/fd').filter((fd) => isLauncher(fd)).length;
+    const before = launchers();
+    await worker.terminate();
+    // Its launchers end with it.
+    expect(launchers()).toBe(before - 1);
   });
 });
 
