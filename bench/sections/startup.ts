@@ -73,6 +73,15 @@ function commandsFor(places: Places): readonly Command[] {
       label: 'sandbox-run, Docker’s profile',
       words: [...sandboxRun, '--policy', policyFile('b-docker'), '--', program],
     },
+    { label: 'sandbox-run --help', words: [...sandboxRun, '--help'] },
+    {
+      label: 'sandbox-run check, Docker’s profile',
+      words: [...sandboxRun, 'check', '--policy', policyFile('b-docker'), 'ptrace'],
+    },
+    {
+      label: 'sandbox-run explain, Docker’s profile',
+      words: [...sandboxRun, 'explain', '--policy', policyFile('b-docker')],
+    },
     {
       label: 'bubblewrap without a filter',
       words: ['bwrap', '--dev-bind', '/', '/', program],

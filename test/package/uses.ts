@@ -10,12 +10,17 @@ import type { Project } from './install.ts';
 const ECHO =
   'access,arch_prctl,brk,close,exit_group,fstat,futex,getrandom,ioctl,mmap,mprotect,munmap,newfstatat,openat,pread64,prlimit64,read,readlink,rseq,set_robust_list,set_tid_address,write';
 
+/** One use of what is there without the native part, and of each part of it: started programs, and this process. */
 const API = `
-const policy = parsePolicy('default kill\\nallow ${ECHO}\\n', { file: 'api' });
-if (evaluate(policy, abis.x86_64, { nr: 0, arch: abis.x86_64.auditArch, args: [0n, 0n, 0n, 0n, 0n, 0n] }).kind !== 'allow') throw 1;
-launchInPlace({ filters: filtersFor(policy, [abis.x86_64]), command: ['/bin/echo', 'hello', 'from', 'the', 'API'] });
+const policy = parsePolicy('allow ${ECHO}');
+if (check(policy, 'read')[0].action.kind !== 'allow') throw new Error('check');
+if (compile('default errno EPERM').programs.length !== 1) throw new Error('compile');
+const hello = spawnSync('/bin/echo', ['hello', 'from', 'the', 'API'], { sandbox: policy, encoding: 'utf8' });
+if (spawnSync('/bin/echo', ['hello'], { sandbox: 'default allow\\nkill write' }).signal !== 'SIGSYS') throw new Error('kill');
+restrictSelf('default allow\\nerrno EPERM ptrace');
+require('node:fs').writeSync(1, hello.stdout);
 `;
-const NAMES = 'abis, evaluate, filtersFor, launchInPlace, parsePolicy';
+const NAMES = 'check, compile, parsePolicy, restrictSelf, spawnSync';
 
 /** Asserts on all of them. `node`: another Node than the one that installed. */
 export function mustWork(project: Project, node: string = process.execPath): void {
@@ -54,7 +59,12 @@ export function mustWork(project: Project, node: string = process.execPath): voi
   expect(ends([], join(project.folder, 'launcher'))).toEqual(well('packed\n'));
   expect(ends(['preload', '--allow', ECHO, '--', '/bin/echo', 'preloaded'])).toEqual(well('preloaded\n'));
   // The API, as an ES module and by require.
-  writeFileSync(join(project.folder, 'api.mjs'), `import { ${NAMES} } from 'sandbox-run';${API}`);
+  writeFileSync(
+    join(project.folder, 'api.mjs'),
+    `import { createRequire } from 'node:module';
+import { ${NAMES} } from 'sandbox-run';
+const require = createRequire(import.meta.url);${API}`,
+  );
   writeFileSync(join(project.folder, 'api.cjs'), `const { ${NAMES} } = require('sandbox-run');${API}`);
   for (const script of ['api.mjs', 'api.cjs'])
     expect(ends([script], node)).toEqual(well('hello from the API\n'));

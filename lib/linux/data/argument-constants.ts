@@ -1,7 +1,7 @@
 // Which family of constants an argument takes: `call.parameter: family kind`, the parameter by the kernel's name, kind flags (bits
 // joined with |) or enum (one value). Source: the manual page of each call.
 
-export const argumentConstants = `
+export const argumentConstants: string = `
 _llseek.whence: whence enum
 accept4.flags: socket-flags flags
 access.mode: access-mode flags

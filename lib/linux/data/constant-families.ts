@@ -6,7 +6,7 @@
 //
 // Of two names for one value the first is shown. Source: the manual pages of the calls that take them.
 
-export const constantFamilyTable = `
+export const constantFamilyTable: string = `
 open-flags flags O_ACCMODE: O_RDONLY O_WRONLY O_RDWR / O_CREAT O_EXCL O_NOCTTY O_TRUNC O_APPEND O_NONBLOCK
   O_NDELAY O_SYNC O_DSYNC O_RSYNC FASYNC O_ASYNC O_DIRECT O_LARGEFILE O_TMPFILE O_DIRECTORY O_NOFOLLOW
   O_NOATIME O_CLOEXEC O_PATH __O_SYNC __O_TMPFILE

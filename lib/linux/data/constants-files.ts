@@ -3,7 +3,7 @@
 // arch/*/include/uapi/asm, as of Linux 6.1 (Debian's headers for each architecture, against which
 // test/linux/constants.test.ts holds them) and later kernels for what is newer. The format is in ../cells.ts.
 
-export const fileConstants = `
+export const fileConstants: string = `
 O_ACCMODE 0o3
 O_RDONLY 0
 O_WRONLY 0o1

@@ -4,7 +4,7 @@
 // nsfs.h, tiocl.h, as of Linux 6.1 (Debian's headers for each architecture, against which
 // test/linux/constants.test.ts holds them) and later kernels for what is newer. The format is in ../cells.ts.
 
-export const ioctlConstants = `
+export const ioctlConstants: string = `
 TCGETS 0x5401 ppc64le=0x402c7413 mips64=0x540d
 TCSETS 0x5402 ppc64le=0x802c7414 mips64=0x540e
 TCSETSW 0x5403 ppc64le=0x802c7415 mips64=0x540f

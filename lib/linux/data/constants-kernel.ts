@@ -4,7 +4,7 @@
 // headers for each architecture, against which test/linux/constants.test.ts holds them) and later kernels for
 // what is newer. The format is in ../cells.ts.
 
-export const kernelConstants = `
+export const kernelConstants: string = `
 BPF_MAP_CREATE 0
 BPF_MAP_LOOKUP_ELEM 1
 BPF_MAP_UPDATE_ELEM 2

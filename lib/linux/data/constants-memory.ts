@@ -3,7 +3,7 @@
 // arch/*/include/uapi/asm/mman.h, as of Linux 6.1 (Debian's headers for each architecture, against which
 // test/linux/constants.test.ts holds them) and later kernels for what is newer. The format is in ../cells.ts.
 
-export const memoryConstants = `
+export const memoryConstants: string = `
 PROT_NONE 0
 PROT_READ 1
 PROT_WRITE 2

@@ -4,7 +4,7 @@
 // ../cells.ts.
 // SO_RCVTIMEO, SO_TIMESTAMP and the like are the _OLD ones; a 32-bit C library with 64-bit time uses the _NEW ones under these names.
 
-export const networkConstants = `
+export const networkConstants: string = `
 AF_UNSPEC 0
 AF_UNIX 1
 AF_LOCAL 1

@@ -3,7 +3,7 @@
 // arch/*/include/uapi/asm, as of Linux 6.1 (Debian's headers for each architecture, against which
 // test/linux/constants.test.ts holds them) and later kernels for what is newer. The format is in ../cells.ts.
 
-export const processConstants = `
+export const processConstants: string = `
 CSIGNAL 0xff
 CLONE_VM 0x100
 CLONE_FS 0x200

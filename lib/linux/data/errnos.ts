@@ -1,7 +1,7 @@
 // Error numbers: name, number, and the ABIs where it differs (the format is in ../cells.ts).
 // Source: include/uapi/asm-generic/errno-base.h and errno.h, arch/mips/include/uapi/asm/errno.h of Linux 6.1.
 
-export const errnoTable = `\
+export const errnoTable: string = `\
 EPERM 1
 ENOENT 2
 ESRCH 3
@@ -137,7 +137,7 @@ EDEADLOCK 35 ppc64le=58 mips64=56
 `;
 
 // Second names: EWOULDBLOCK is the headers', ENOTSUP is the C library's (errno(3)).
-export const errnoAliases = `\
+export const errnoAliases: string = `\
 EWOULDBLOCK EAGAIN
 ENOTSUP EOPNOTSUPP
 `;

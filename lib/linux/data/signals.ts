@@ -1,7 +1,7 @@
 // Signals 1 to 31: name, number, and the ABIs where it differs (the format is in ../cells.ts).
 // Source: include/uapi/asm-generic/signal.h, arch/x86/include/uapi/asm/signal.h, arch/mips/include/uapi/asm/signal.h of Linux 6.1.
 
-export const signalTable = `\
+export const signalTable: string = `\
 SIGHUP 1
 SIGINT 2
 SIGQUIT 3
@@ -37,7 +37,7 @@ SIGEMT - mips64=7
 `;
 
 // Second names of the same signals; SIGUNUSED is from older headers, SIGCLD from System V (signal(7)).
-export const signalAliases = `\
+export const signalAliases: string = `\
 SIGIOT SIGABRT
 SIGPOLL SIGIO
 SIGCLD SIGCHLD

@@ -8,7 +8,7 @@
 // Source: the common ones as Linux 6.18 on x86_64 traces them (tracefs events/syscalls/*/format); the manual's names from man-pages
 // 6.03; the rest from the manual pages and the kernel files named above each part.
 
-export const syscallArguments = `
+export const syscallArguments: string = `
 accept(int fd/sockfd, struct sockaddr *upeer_sockaddr/addr, int *upeer_addrlen/addrlen)
 accept4(int fd/sockfd, struct sockaddr *upeer_sockaddr/addr, int *upeer_addrlen/addrlen, int flags)
 access(const char *filename/pathname/path, int mode)

@@ -1,7 +1,7 @@
 // System call numbers by ABI; '-' where the ABI has none. x32's are without bit 30, mips64's without the base 5000.
 // Source: the system call tables of Linux 7.1-rc4 (2026-05); test/linux/numbers.test.ts holds them against Debian's kernel headers.
 
-export const syscallNumberTable = `\
+export const syscallNumberTable: string = `\
 name	x86_64	i386	x32	aarch64	arm	riscv64	loongarch64	ppc64le	s390x	mips64
 accept	43	-	43	202	285	202	202	330	-	42
 accept4	288	364	288	242	366	242	242	344	364	293

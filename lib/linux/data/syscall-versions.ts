@@ -2,7 +2,7 @@
 // Source: syscalls(2) of man-pages 6.03; for what is newer, the kernel's history of the system call tables. Two corrections: membarrier
 // came with 4.3 (membarrier(2)), and every *_time64 call with 5.1.
 
-export const syscallVersions = `\
+export const syscallVersions: string = `\
 3.0: sendmmsg setns
 3.2: process_vm_readv process_vm_writev
 3.5: kcmp

@@ -4,7 +4,7 @@
 
 export const systemdGroupsVersion = '257.13';
 
-export const systemdGroups = `\
+export const systemdGroups: string = `\
 # System calls that are always permitted
 @default: @sandbox arch_prctl brk cacheflush clock_getres clock_getres_time64 clock_gettime
   clock_gettime64 clock_nanosleep clock_nanosleep_time64 execve exit exit_group futex futex_time64
