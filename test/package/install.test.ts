@@ -77,6 +77,14 @@ describe('neither prebuilt parts nor a compiler', () => {
       status: 2,
       stderr: expect.stringMatching(/^sandbox-run: sandbox-launch is not built for this machine/),
     });
+    const api = `const { check, spawnSync } = await import('sandbox-run');
+      console.log(check('allow read', 'read')[0].text);
+      try { spawnSync('true', [], { sandbox: 'default allow' }); } catch (error) { console.log(error.name, error.message); }`;
+    const asked = project.start(process.execPath, ['--input-type=module', '-e', api]);
+    expect(asked).toMatchObject({ status: 0, stderr: '' });
+    expect(asked.stdout).toMatch(
+      /^allow\nLaunchError .* is not built for this machine; run `npm rebuild sandbox-run`/,
+    );
   });
 });
 

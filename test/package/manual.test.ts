@@ -12,13 +12,14 @@ import { temporaryFolder } from '../support/temporary.ts';
 
 const folder = join(temporaryFolder('manual'), 'package');
 let page: string;
+let language: string;
 let shown: string;
 
 beforeAll(() => {
   const [tarball] = inject('packed').tarballs;
   expect(spawnSync('tar', ['xzf', tarball, '-C', join(folder, '..')]).status).toBe(0);
   const { man } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
-  page = join(folder, man);
+  [page, language] = (man as string[]).map((name) => join(folder, name)) as [string, string];
   const env = { ...process.env, MANPAGER: 'cat', MANWIDTH: '200', LC_ALL: 'C.UTF-8' };
   if (hasCommand('man')) shown = spawnSync('man', ['-l', page], { encoding: 'utf8', env }).stdout;
 });
@@ -33,9 +34,11 @@ test.for<readonly [string, string, ...string[]]>([
     skip();
   }
   const env = { ...process.env, MANPAGER: 'cat', LC_ALL: 'C.UTF-8' };
-  const { status, stdout, stderr } = spawnSync(tool, [...words, page], { encoding: 'utf8', env });
-  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-  if (tool === 'mandoc') expect(stdout).toBe('');
+  for (const one of [page, language]) {
+    const { status, stdout, stderr } = spawnSync(tool, [...words, one], { encoding: 'utf8', env });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    if (tool === 'mandoc') expect(stdout).toBe('');
+  }
 });
 
 test('every option, command and example is in it', ({ skip }) => {
