@@ -51,6 +51,9 @@ export function mustWork(project: Project, node: string = process.execPath): voi
   expect(ends(['--log-level', 'debug', '--deny', 'ptrace', '--', '/bin/echo', 'x']).stderr).toContain(
     'proved',
   );
+  expect(ends(['--preset', 'git', '--dry-run', '--', '/bin/true'])).toEqual(
+    well(expect.stringContaining('would run /bin/true')),
+  );
   // The watcher beside a program; the disassembler; the launcher; the library.
   const explained = ends(['--explain', '--deny', 'write', '--', '/bin/echo', 'hello']);
   expect(explained.stderr).toContain('"call":"write"');
