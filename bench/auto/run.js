@@ -11,6 +11,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parsePolicy } from '../../dist/lib/index.js';
 import { lines } from './lines.js';
+import { compareServer, lacking, servers } from './servers.js';
 import { tightness } from './tightness.js';
 import { refusedCalls } from './trace.js';
 import { usrBin } from './usr-bin.js';
@@ -125,13 +126,37 @@ try {
     );
     if (!isSame && !isUnsteady) failures.push({ text, bare, held });
   }
+  const served = servers.filter((server) =>
+    wanted.every((word) => word.startsWith('--') || server.name.includes(word)),
+  );
+  let sameServers = 0;
+  let allServers = 0;
+  for (const server of served) {
+    const without = lacking(server);
+    if (without.length > 0) {
+      missing++;
+      console.log(`missing  serving: ${server.name} (${without.join(', ')})`);
+      continue;
+    }
+    for (const { name, same: isSame, bare, held } of await compareServer(server)) {
+      allServers++;
+      if (isSame) sameServers++;
+      else
+        failures.push({
+          text: name,
+          bare: { status: JSON.stringify(bare), errors: '' },
+          held: { status: JSON.stringify(held), errors: '' },
+        });
+      console.log(`${(isSame ? 'same' : 'DIFFERS').padEnd(8)} serving: ${name}`);
+    }
+  }
   for (const { text, bare, held } of failures) {
     console.log(
       `\n${text}\n  bare: ${bare.status} ${bare.errors.slice(0, 300)}\n  held: ${held.status} ${held.errors.slice(0, 500)}`,
     );
   }
   console.log(
-    `\n${chosen.length - missing} lines: ${same} the same, ${killed} killed, ${outside} with a call that strace sees and the policy lacks; ${missing} programs missing`,
+    `\n${chosen.length - missing} lines: ${same} the same, ${killed} killed, ${outside} with a call that strace sees and the policy lacks; ${missing} programs missing; ${sameServers} of ${allServers} servers the same`,
   );
   process.exitCode = failures.length + outside > 0 ? 1 : 0;
 } finally {

@@ -9,6 +9,7 @@ import { SandboxError } from '../errors.ts';
 import { abis } from '../linux/abi.ts';
 import { groupMembers } from '../linux/groups.ts';
 import { argumentsOfCalls, type CallArguments } from './arguments.ts';
+import { assumptionsOf } from './assumptions.ts';
 import type { Question } from './cache.ts';
 import { functionAt, regionAt } from './code.ts';
 import { configuredLibraries, librariesIn } from './configuration.ts';
@@ -478,6 +479,11 @@ function conclude(work: Work, sites: readonly CallSite[], executes: boolean, exe
     work.notices.push('it contains calls through another ABI (int 0x80), which the filter refuses');
   }
   loaders(work);
+  const disbelieved = sites.filter(
+    (site) => site.names.some((name) => name.startsWith('execve')) && isLoader(work, site.module),
+  );
+  const label = (site: CallSite) => labelOf(site.module, site.address);
+  work.notices.push(...assumptionsOf({ world: work.world, sites, disbelieved, label }));
   work.question.progress?.(`asking for arguments of ${calls.size} calls`);
   const wide = unknown.length > 0 ? WIDE : undefined;
   const caller = work.world.modules.find(callsByName);

@@ -253,6 +253,62 @@ describe('analyze', () => {
   });
 });
 
+describe('what an answer rests on that the code does not prove', () => {
+  const notes = (program: string) => sandbox('analyze', program).stdout.match(/^# note: .*$/gm) ?? [];
+
+  test('is said where it does', () => {
+    const changes = compile(
+      'changes',
+      '#include <unistd.h>\n#include <pthread.h>\nint main(void) { return setuid(getuid()); }',
+      '-pthread',
+    );
+    expect(notes(changes)).toContainEqual(expect.stringMatching(/come out of one structure.*set\*id/));
+    const calls = compile(
+      'calls',
+      '#include <dlfcn.h>\nint main(void) { return dlopen("libffi.so.8", RTLD_NOW) == 0; }',
+    );
+    expect(notes(calls)).toContainEqual(expect.stringContaining('libffi calls functions that are named'));
+    expect(notes(changes)).not.toContainEqual(expect.stringContaining('libffi'));
+    expect(sandbox('analyze', changes, '--why', 'execve').stdout).toMatch(/ld-linux/);
+    expect(notes(changes)).toContainEqual(
+      expect.stringMatching(/ld-linux.* is left out: the loader executes/),
+    );
+  });
+
+  test('and not where it does not', () => {
+    const alone = compile(
+      'alone',
+      'void begin(void) { __asm__ volatile("syscall" : : "a"(231), "D"(0)); }\n__asm__(".globl _start\\n_start: call begin\\nhlt\\n");',
+      '-static',
+      '-nostdlib',
+    );
+    const rests = /structure|libffi|loader executes|makes code/;
+    expect(notes(alone).filter((note) => rests.test(note))).toEqual([]);
+    expect(sandbox('--auto', '--', alone).status).toBe(0);
+  });
+});
+
+describe('while the first analysis runs', () => {
+  const onTerminal = (line: string) =>
+    spawnSync('script', ['-qefc', line, '/dev/null'], { encoding: 'utf8', env, cwd: folder }).stdout;
+
+  test('a terminal shows what is done, and is left clean; the second start shows nothing', () => {
+    const program = compile('shown', '#include <stdio.h>\nint main(void) { puts("shown"); return 0; }');
+    const line = `${process.execPath} ${cli} --auto -- ${program}`;
+    const first = onTerminal(line);
+    expect(first).toContain(`\r\u001b[Ksandbox-run: analysing: reading ${program}`);
+    expect(first.endsWith('\r\u001b[Kshown\r\n')).toBe(true);
+    // What the compiler has just written is not kept at once.
+    onTerminal(line);
+    expect(onTerminal(line)).toBe('shown\r\n');
+  });
+
+  test('what is no terminal gets nothing of it', () => {
+    const program = compile('quiet', 'int main(void) { return 4; }');
+    expect(sandbox('--auto', '--', program)).toMatchObject({ status: 4, stdout: '', stderr: '' });
+  });
+});
+
 describe('answers that are kept', () => {
   test('hold as long as the files are the same', () => {
     const file = compile('changing', 'int main(void) { return 3; }');

@@ -2,5 +2,10 @@
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
-  test: { include: ['test/analysis/auto.test.ts'], testTimeout: 60_000, pool: 'forks', maxWorkers: 1 },
+  test: {
+    include: ['test/analysis/auto.test.ts', 'test/analysis/servers.test.ts'],
+    testTimeout: 60_000,
+    pool: 'forks',
+    maxWorkers: 1,
+  },
 });

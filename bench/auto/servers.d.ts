@@ -1,0 +1,13 @@
+export interface Server {
+  readonly name: string;
+  readonly needs: readonly string[];
+}
+export interface Compared {
+  readonly name: string;
+  readonly same: boolean;
+  readonly bare: unknown;
+  readonly held: unknown;
+}
+export const servers: readonly Server[];
+export function lacking(server: Server): readonly string[];
+export function compareServer(server: Server): Promise<readonly Compared[]>;
