@@ -10,6 +10,8 @@ import { fileURLToPath } from 'node:url';
 
 const cli = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'bin', 'sandbox-run.cjs');
 const NOBODY = 65534;
+/** The system's own: a version manager's stand-ins are scripts that find out what to start. */
+const PATH = '/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** command, clients: words with @PORT@ and @HERE@ in them. files: what stands in the folder. */
 export const servers = [
@@ -124,7 +126,7 @@ async function served(server, held, user) {
   }
   chmodSync(here, 0o755);
   if (user !== undefined) chownSync(here, user, user);
-  const env = { PATH: process.env.PATH, HOME: here, XDG_CACHE_HOME: join(here, 'cache'), LC_ALL: 'C.UTF-8' };
+  const env = { PATH, HOME: here, XDG_CACHE_HOME: join(here, 'cache'), LC_ALL: 'C.UTF-8' };
   const options = { cwd: here, env, ...(user === undefined ? {} : { uid: user, gid: user }) };
   const words = (command) => [
     ...(held ? [process.execPath, cli, '--auto', '--'] : []),
