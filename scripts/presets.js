@@ -48,7 +48,7 @@ async function record(name, preset, folder) {
   const port = server.address().port;
   const env = {
     HOME: work,
-    PATH: '/usr/local/bin:/usr/bin:/bin',
+    PATH: `${dirname(process.execPath)}:/usr/bin:/bin`,
     LANG: 'C.UTF-8',
     PORT: port,
     PORT2: port + 1,

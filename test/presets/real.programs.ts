@@ -5,7 +5,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { abis } from '../../lib/linux/abi.ts';
 import { errnoNumber } from '../../lib/linux/errno.ts';
@@ -48,7 +48,13 @@ async function place(
     new Promise<Ending>((resolve) => {
       const child: ChildProcess = spawn('timeout', ['60', 'sh', '-c', script], {
         cwd: folder,
-        env: { PATH: '/usr/bin:/bin', HOME: folder, LANG: 'C.UTF-8', PORT, CHROMIUM },
+        env: {
+          PATH: `${dirname(process.execPath)}:/usr/bin:/bin`,
+          HOME: folder,
+          LANG: 'C.UTF-8',
+          PORT,
+          CHROMIUM,
+        },
         stdio: ['ignore', 'pipe', 'pipe'],
         ...(user.uid === undefined ? {} : { uid: user.uid, gid: user.gid }),
       });
