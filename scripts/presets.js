@@ -143,6 +143,7 @@ async function make(name, preset, folder) {
       exists(call),
   );
   const doors = shaped.flatMap((call) => learnt.get(call) ?? []);
+  if (doors.some((text) => text.includes('AF_INET'))) doors.push(RESOLVING);
   const installed = spawnSync('dpkg-query', ['-W', preset.debian, 'libc6'], { encoding: 'utf8' }).stdout;
   const versions = installed.trim().replaceAll('\t', ' ').replaceAll('\n', ', ');
   const work = preset.learn.trim().split('\n');
@@ -169,6 +170,8 @@ ${[...doors, ...always].join('\n')}
 `;
 }
 
+/** C libraries ask the kernel for the machine's addresses when they look up a name, where there is a network. 0: NETLINK_ROUTE. */
+const RESOLVING = 'allow socket(family == AF_NETLINK && protocol == 0)';
 /** Newer calls are answered with ENOSYS. */
 const KERNEL = '6.1';
 

@@ -107,6 +107,7 @@ END`,
 /usr/bin/python3 -c 'import tempfile, os, lzma, shutil, pathlib; f = tempfile.NamedTemporaryFile(); f.write(lzma.compress(b"x" * 9999)); f.flush(); print(os.path.getsize(f.name)); p = pathlib.Path("x/y"); p.mkdir(parents=True); (p / "z").touch(); print(sorted(map(str, pathlib.Path("x").rglob("*")))); shutil.make_archive("arch", "zip", "x"); shutil.rmtree("x"); print(shutil.disk_usage("/").total > 0)'
 /usr/bin/python3 -c 'import signal, os, time; signal.signal(signal.SIGUSR1, lambda *a: print("got")); os.kill(os.getpid(), signal.SIGUSR1); pid = os.fork(); pid or os._exit(7); print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])); print(signal.sigtimedwait([], 0.01)); time.sleep(0.01)'
 /usr/bin/python3 tasks.py
+/usr/bin/python3 -c 'import socket; print(socket.getaddrinfo("localhost", 80, socket.AF_INET, socket.SOCK_STREAM, 0, socket.AI_ADDRCONFIG))'
 /usr/bin/python3 -m venv --without-pip v && ls v
 /usr/bin/python3 -c 'import ctypes; f = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int)(lambda x: x + 1); print(f(1))'
 /usr/bin/python3 -c 'import unittest, random, statistics; print(statistics.mean(range(9))); unittest.main(argv=["x"], exit=False)' 2>/dev/null
