@@ -66,6 +66,19 @@ static void *in_thread(void *unused) {
   return unused;
 }
 
+/** Until the first thread is no more. */
+static void *outlive(void *unused) {
+  for (int i = 0; i < 10000; i++) {
+    char text[256] = "";
+    FILE *file = fopen("/proc/self/stat", "r");
+    if (file == NULL || fgets(text, sizeof text, file) == NULL) _exit(97);
+    fclose(file);
+    if (strstr(text, ") Z ") != NULL) return unused;
+    usleep(1000);
+  }
+  _exit(96);
+}
+
 static char other_stack[1 << 16] __attribute__((aligned(16)));
 
 int main(int argc, char **argv) {
@@ -123,9 +136,7 @@ int main(int argc, char **argv) {
   } else if (strcmp(what, "leader") == 0) {
     // The first thread is ended, the process goes on.
     pthread_t thread;
-    pthread_attr_t attributes;
-    pthread_attr_init(&attributes);
-    pthread_create(&thread, &attributes, (void *(*)(void *))(void *)usleep, (void *)300000L);
+    pthread_create(&thread, NULL, outlive, NULL);
     refused_call();
     return 7;
   } else if (strcmp(what, "child") == 0) {
