@@ -9,14 +9,16 @@ export interface Summary {
   readonly arguments: ArgumentCount;
   /** Whether it can have memory made executable: a dynamic program maps its libraries so before main. */
   readonly mapsExecutable: boolean;
+  /** From main on, where start-up is told apart. */
+  readonly afterMain?: { readonly calls: readonly string[] } & Pick<Summary, 'arguments' | 'mapsExecutable'>;
   /** Arguments that are asked for and can be anything, each with the first place where it was lost. */
   readonly open: readonly { readonly call: string; readonly argument: string; readonly why: string }[];
 }
 
 const abi = abis.x86_64;
 
-export function summaryOf(analysis: Pick<Analysis, 'calls' | 'arguments'>): Summary {
-  const names = new Set(analysis.calls.keys());
+export function summaryOf(analysis: Pick<Analysis, 'calls' | 'arguments' | 'main'>): Summary {
+  const { main } = analysis;
   const open = [...analysis.arguments].flatMap(([call, { asked, contexts }]) =>
     asked.flatMap(({ parameter }, at) => {
       const why = contexts.map((one) => one.lost[at]).find((one) => one !== undefined);
@@ -31,8 +33,18 @@ export function summaryOf(analysis: Pick<Analysis, 'calls' | 'arguments'>): Summ
     }),
   );
   return {
-    arguments: countArguments(names, analysis.arguments, abi),
-    mapsExecutable: mapsExecutable(names, analysis.arguments, abi),
+    ...figuresOf(analysis),
+    ...(main === undefined ? {} : { afterMain: { calls: [...main.calls.keys()], ...figuresOf(main) } }),
     open,
+  };
+}
+
+function figuresOf(
+  part: Pick<Analysis, 'calls' | 'arguments'>,
+): Pick<Summary, 'arguments' | 'mapsExecutable'> {
+  const names = new Set(part.calls.keys());
+  return {
+    arguments: countArguments(names, part.arguments, abi),
+    mapsExecutable: mapsExecutable(names, part.arguments, abi),
   };
 }

@@ -2,13 +2,16 @@
 // programs with one. Each stands for one thing that would permit too little if it were overlooked, or nothing if it were not
 // understood.
 
-import { rmSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { execFileSync } from 'node:child_process';
+import { rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { analyze } from '../../lib/analysis/analyze.ts';
 import { policyOfAnalysis } from '../../lib/analysis/policy.ts';
+import { summaryOf } from '../../lib/analysis/summary.ts';
 import { parsePolicy } from '../../lib/policy/language/parse.ts';
 import { printCall, printPolicy } from '../../lib/policy/language/print.ts';
+import { temporaryFolder } from '../support/temporary.ts';
 import { build } from './programs.ts';
 
 const head = `
@@ -238,5 +241,70 @@ describe.each(micros)('$name', (micro) => {
     } finally {
       rmSync(dirname(file), { recursive: true });
     }
+  });
+});
+
+describe('a program with a C library (Debian: musl-tools)', () => {
+  const folder = temporaryFolder('arguments');
+  const file = join(folder, 'program');
+  writeFileSync(
+    `${file}.c`,
+    `#include <fcntl.h>
+     #include <sys/ioctl.h>
+     #include <sys/mman.h>
+     #include <sys/socket.h>
+     #ifndef WANTED
+     #define WANTED PROT_NONE
+     #endif
+     static _Thread_local int kept = TIOCGWINSZ;
+     int main(int argc, char **argv) {
+       int fd = open(argv[1], O_WRONLY | O_CREAT | O_EXCL, 0600);
+       fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+       if (argc > 1) kept = argc;
+       ioctl(fd, TIOCGPGRP, argv);
+       mprotect(mmap(0, 4096, PROT_READ, MAP_SHARED, fd, 0), 4096, WANTED);
+       return socket(AF_UNIX, SOCK_SEQPACKET, 0) + (argc > 2 ? madvise(argv, 1, kept) : 0);
+     }`,
+  );
+  const link = (...flags: string[]) =>
+    execFileSync('musl-gcc', ['-O2', '-static', '-o', file, `${file}.c`, ...flags]);
+  const analysed = () =>
+    analyze({ program: file, words: [], also: [], plugins: [], environment: { PATH: '/usr/bin:/bin' } });
+
+  test('variadic functions, wrappers, and a variable of a thread', () => {
+    link();
+    const calls = callsOf(file);
+    for (const one of [
+      'ioctl(cmd == TIOCGPGRP)',
+      'mprotect(prot == PROT_NONE)',
+      'socket(family == AF_UNIX && type == SOCK_SEQPACKET && protocol == 0)',
+      'madvise',
+    ])
+      expect(calls).toContain(one);
+    expect(calls.find((one) => one.startsWith('fcntl('))).toMatch(/F_GETFL, F_SETFL/);
+  });
+
+  test('it may not map executable memory, and with one more call it may', () => {
+    link();
+    const bare = summaryOf(analysed());
+    expect(bare.mapsExecutable).toBe(false);
+    expect(bare.arguments.constrained).toBeGreaterThan(5);
+    expect(bare.open).toContainEqual(expect.objectContaining({ call: 'madvise', argument: 'behavior' }));
+    link('-DWANTED=PROT_EXEC');
+    expect(summaryOf(analysed()).mapsExecutable).toBe(true);
+  });
+
+  test('--names-only leaves arguments out', () => {
+    link();
+    const analysis = analyze({
+      program: file,
+      words: [],
+      also: [],
+      plugins: [],
+      environment: { PATH: '/usr/bin:/bin' },
+      namesOnly: true,
+    });
+    const { statements } = policyOfAnalysis(analysis);
+    expect(statements.flatMap((one) => one.calls).every((call) => call.when === undefined)).toBe(true);
   });
 });
