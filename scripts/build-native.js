@@ -15,7 +15,9 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 if (process.platform !== 'linux')
   stop('seccomp exists only on Linux; on another system there is nothing to build');
-if (!prebuiltWorks()) build();
+// A checkout may hold what an interrupted `npm pack` left there, of an older source.
+const isCheckout = existsSync(join(root, 'tsconfig.json'));
+if (isCheckout || !prebuiltWorks()) build();
 const command = join(root, 'bin', 'sandbox-run.cjs');
 if (existsSync(join(root, 'dist', 'start.cjs'))) {
   try {
@@ -89,7 +91,7 @@ function nodeHeaders() {
   return candidates.find((one) => one && existsSync(join(one, 'include', 'node', 'node_api.h')));
 }
 
-/** Whether the package ships an addon for this machine that this Node loads. A checkout has none. */
+/** Whether the package ships an addon for this machine that this Node loads. */
 function prebuiltWorks() {
   const place = join(root, 'prebuilds', `${process.platform}-${process.arch}`, 'sandbox_run.node');
   if (!existsSync(place)) return false;

@@ -13,8 +13,62 @@ import { mustBeChoice, unknown } from './words.ts';
 
 /** Runs a command, or shows help or the version. Gives the exit status. */
 export async function main(words: readonly string[]): Promise<number> {
-  let chosen: Chosen | undefined;
-  const parser = yargs([...words])
+  try {
+    const [first, ...rest] = words;
+    const command = commands.find((one) => one.name === first);
+    if (command !== undefined) return await runCommand(command, rest);
+    const isVersion = words.includes('--version') || words.includes('-V');
+    writeAll(1, isVersion ? `${version()}\n` : `${await forAll().getHelp()}\n`);
+    return 0;
+  } catch (error) {
+    return report(error, 2, words.includes('--json'));
+  }
+}
+
+async function runCommand(command: Command, given: readonly string[]): Promise<number> {
+  const parser = forOne(command, given);
+  const { _: words, $0: _script, ...options } = parser.parseSync() as Readonly<Record<string, unknown>>;
+  mustBeKnown(options, tableOf(command));
+  if (options.help === true) {
+    writeAll(1, `${await parser.getHelp()}\n`);
+    return 0;
+  }
+  await loadFormats();
+  return command.run({
+    ...options,
+    words: (words as readonly (string | number)[]).map(String),
+  } as CommandWords);
+}
+
+/** The whole program, for its help. */
+function forAll(): Argv {
+  const parser = reader([])
+    .usage(
+      '$0 [options] [--] PROGRAM [ARG…]\n$0 COMMAND …\n\nStarts a program inside a seccomp filter, with no change to the program.',
+    )
+    .epilogue(`Exit status: ${EXIT_STATUS[0]!.toLowerCase()}${EXIT_STATUS.slice(1)}`);
+  for (const [command, what] of RUN_EXAMPLES) parser.example(command, what);
+  addOptions(parser, runTable);
+  for (const command of commands) parser.command(command.name, command.help);
+  return parser;
+}
+
+/** One command alone. As a command of yargs's own it would cost a help text for every run, in case that fails. */
+function forOne(command: Command, words: readonly string[]): Argv {
+  const parser = reader(words).usage(`$0 ${command.name} ${command.usage}\n\n${command.help}`);
+  for (const [example, what] of command.examples) parser.example(example, what);
+  addOptions(parser, tableOf(command));
+  return parser;
+}
+
+const tableOf = (command: Command): readonly Option[] => [
+  ...command.options,
+  ...outputOptions,
+  ...helpOptions.filter((option) => option.name === 'help'),
+];
+
+function reader(words: readonly string[]): Argv {
+  return yargs([...words])
     .scriptName('sandbox-run')
     .parserConfiguration({
       'camel-case-expansion': false,
@@ -27,80 +81,14 @@ export async function main(words: readonly string[]): Promise<number> {
     .exitProcess(false)
     .locale('en')
     .wrap(Math.min(110, process.stdout.columns ?? 110))
-    .usage(
-      '$0 [options] [--] PROGRAM [ARG…]\n$0 COMMAND …\n\nStarts a program inside a seccomp filter, with no change to the program.',
-    )
     .help(false)
     .version(false)
-    .epilogue(`Exit status: ${EXIT_STATUS[0]!.toLowerCase()}${EXIT_STATUS.slice(1)}`)
     .fail((message, error) => {
       throw error instanceof SandboxError ? error : usageError(error?.message ?? message);
     });
-  for (const [command, what] of RUN_EXAMPLES) parser.example(command, what);
-  addOptions(parser, runTable);
-  for (const command of commands) addCommand(parser, command, (found) => (chosen = { command, found }));
-  try {
-    const [first] = words;
-    const isCommand = commands.some((command) => command.name === first);
-    if (!isCommand) {
-      writeAll(
-        1,
-        words.includes('--version') || words.includes('-V')
-          ? `${version()}\n`
-          : `${await parser.getHelp()}\n`,
-      );
-      return 0;
-    }
-    parser.parse();
-    // Only after yargs has done, which makes the whole help text for what takes longer, in case that fails.
-    return await runCommand(chosen!);
-  } catch (error) {
-    return report(error, 2, words.includes('--json'));
-  }
 }
 
-interface Chosen {
-  readonly command: Command;
-  readonly found: Readonly<Record<string, unknown>>;
-}
-
-const tableOf = (command: Command): readonly Option[] => [
-  ...command.options,
-  ...outputOptions,
-  ...helpOptions.filter((option) => option.name === 'help'),
-];
-
-function addCommand(parser: Argv, command: Command, choose: (found: Chosen['found']) => void): void {
-  parser.command(command.name, command.help, (own) => addOptions(own, tableOf(command)), choose);
-}
-
-async function runCommand({ command, found }: Chosen): Promise<number> {
-  const { _: all, $0: _script, ...options } = found;
-  const [, ...words] = all as readonly (string | number)[];
-  const table = tableOf(command);
-  mustBeKnown(options, table);
-  if (options.help === true) {
-    writeAll(1, `${await own(command, table).getHelp()}\n`);
-    return 0;
-  }
-  await loadFormats();
-  return command.run({ ...options, words: words.map(String) } as CommandWords);
-}
-
-/** A parser of one command alone, for its help. */
-function own(command: Command, table: readonly Option[]): Argv {
-  const parser = yargs([])
-    .scriptName('sandbox-run')
-    .wrap(Math.min(110, process.stdout.columns ?? 110))
-    .usage(`$0 ${command.name} ${command.usage}\n\n${command.help}`)
-    .help(false)
-    .version(false);
-  for (const [example, what] of command.examples) parser.example(example, what);
-  addOptions(parser, table);
-  return parser;
-}
-
-function addOptions<P extends Argv>(parser: P, table: readonly Option[]): P {
+function addOptions(parser: Argv, table: readonly Option[]): void {
   for (const option of table) {
     const choices = option.choices === undefined ? '' : `: ${option.choices.join(', ')}`;
     parser.option(option.name, {
@@ -110,7 +98,6 @@ function addOptions<P extends Argv>(parser: P, table: readonly Option[]): P {
       ...(option.many === true ? { array: true } : {}),
     });
   }
-  return parser;
 }
 
 /** What yargs lets pass: options in no table, single ones given twice, values that are none of the choices. */

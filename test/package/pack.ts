@@ -34,7 +34,10 @@ const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 export default function setup({ provide }: TestProject): () => void {
   const folder = mkdtempSync(join(tmpdir(), 'sandbox-run-packed-'));
   chmodSync(folder, 0o755);
-  const tarballs = [pack(join(folder, 'a')), pack(join(folder, 'some', 'deeper', 'place'))] as const;
+  // Both copies first: somebody may be at work in the tree.
+  const places = [join(folder, 'a'), join(folder, 'some', 'deeper', 'place')] as const;
+  places.forEach(copyTo);
+  const tarballs = [pack(places[0]), pack(places[1])] as const;
   const cache = join(folder, 'cache');
   const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   for (const [name, version] of Object.entries(dependencies))
@@ -44,8 +47,8 @@ export default function setup({ provide }: TestProject): () => void {
   return () => rmSync(folder, { recursive: true, force: true });
 }
 
-/** Copies what git knows of the checkout, and packs it there. Path of the tarball. */
-function pack(place: string): string {
+/** Copies what git knows of the checkout. */
+function copyTo(place: string): void {
   const listed = spawnSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
     cwd: root,
     encoding: 'utf8',
@@ -61,6 +64,10 @@ function pack(place: string): string {
     }
   }
   symlinkSync(join(root, 'node_modules'), join(place, 'node_modules'));
+}
+
+/** Path of the tarball. */
+function pack(place: string): string {
   npm(place, 'pack');
   const name = readdirSync(place).find((one) => one.endsWith('.tgz'));
   if (name === undefined) throw new Error('npm pack left no tarball');
