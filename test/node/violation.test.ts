@@ -313,17 +313,19 @@ describe('whatever else happens in the call', () => {
   });
 
   test('in a worker', async () => {
-    const library = pathToFileURL(join(import.meta.dirname, '..', '..', 'dist', 'lib', 'index.js')).href;
-    const code = `const { parentPort } = require('node:worker_threads');
-      import('${library}').then(({ execFile }) =>
-        execFile('sh', ${JSON.stringify(filtered)}, { sandbox: 'default allow' }, (error, stdout) => parentPort.postMessage(stdout)));`;
-    const worker = new Worker(code, { eval: true });
-    expect(await new Promise((resolve) => worker.on('message', resolve))).toBe('1\n');
     const launchers = () => readdirSync('/proc/self/fd').filter((fd) => isLauncher(fd)).length;
     const before = launchers();
+    const library = pathToFileURL(join(import.meta.dirname, '..', '..', 'dist', 'lib', 'index.js')).href;
+    const code = `const { parentPort } = require('node:worker_threads');
+      setInterval(() => {}, 1000); // It stays until it is ended.
+      import('${library}').then(({ execFile }) =>
+        execFile('sh', ${JSON.stringify(filtered)}, { sandbox: 'default allow' }, (error, stdout) => parentPort.postMessage(error?.stack ?? stdout)));`;
+    const worker = new Worker(code, { eval: true });
+    expect(await new Promise((resolve) => worker.on('message', resolve))).toBe('1\n');
+    expect(launchers()).toBe(before + 1);
     await worker.terminate();
-    // Its launchers end with it.
-    expect(launchers()).toBe(before - 1);
+    // Its launchers have ended with it.
+    expect(launchers()).toBe(before);
   });
 });
 
