@@ -484,6 +484,12 @@ function conclude(work: Work, sites: readonly CallSite[], executes: boolean, exe
   );
   const label = (site: CallSite) => labelOf(site.module, site.address);
   work.notices.push(...assumptionsOf({ world: work.world, sites, disbelieved, label }));
+  for (const { code, path } of work.world.modules) {
+    if (!code.knowsObjects && code.dynamic?.soname?.startsWith('libc.so') === true)
+      work.notices.push(
+        `where the objects of ${path} end is not known: with its debug symbols (Debian: libc6-dbg) fewer calls are permitted`,
+      );
+  }
   work.question.progress?.(`asking for arguments of ${calls.size} calls`);
   const wide = unknown.length > 0 ? WIDE : undefined;
   const caller = work.world.modules.find(callsByName);
@@ -535,7 +541,7 @@ function callsOf(
 
 /** Programs that this one executes begin with start-up code of their own, under the same filter: then nothing is told apart. */
 function mainPhase(work: Work, whole: readonly CallSite[], isExecRefused: boolean): MainPhase | undefined {
-  if (!isExecRefused) return undefined;
+  if (!isExecRefused || work.question.wholeOnly === true) return undefined;
   const program = work.world.byPath.get(work.programs[0]!)!;
   const { reach, why } = laterReach(work.reach, program, work.starting);
   if (reach === undefined) {

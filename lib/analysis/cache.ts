@@ -34,6 +34,8 @@ export interface Question {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Arguments are not asked for: each call is permitted whatever they are. */
   readonly namesOnly?: boolean;
+  /** What holds from main on is not asked for. */
+  readonly wholeOnly?: boolean;
 }
 
 export interface Answer {
@@ -96,6 +98,7 @@ function keyOf(question: Question, version: string, withWords: boolean): string 
     LD_PRELOAD ?? null,
     PATH ?? null,
     question.namesOnly === true,
+    question.wholeOnly === true,
     withWords ? words : null,
     withWords || isRelative ? process.cwd() : null,
   ];

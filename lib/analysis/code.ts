@@ -74,6 +74,8 @@ export interface CodeFile {
   readonly width: Uint8Array;
   /** The data in pieces (objects.ts). */
   readonly pieces: Pieces;
+  /** There is a full table of symbols, so that most pieces are objects. */
+  readonly knowsObjects: boolean;
   /** Files that were looked for to know the pieces. */
   readonly looked: readonly string[];
   /** Addresses of `syscall` instructions, ascending; and of int 0x80 and sysenter. */
@@ -121,7 +123,11 @@ export function readCode(elf: ElfFile): CodeFile {
   const functions = cutGaps(elf, symbols, dynamic, relocations, regions, pieces, references);
   const { personalities } = unwind;
   const unwound = new Map(ranges.filter((one) => one.lsda !== 0).map((one) => [one.start, one]));
-  const objects = { pieces: piecesOf(regions, relocations, symbols, isFixed), looked: debug.looked };
+  const objects = {
+    pieces: piecesOf(regions, relocations, symbols, isFixed || reachesByOffset(regions, symbols)),
+    knowsObjects: debug.symbols.length > 0,
+    looked: debug.looked,
+  };
   return {
     elf,
     dynamic,
@@ -134,6 +140,15 @@ export function readCode(elf: ElfFile): CodeFile {
     ...functions,
     ...references,
   };
+}
+
+/** Whether its language finds objects by their distance from others, without a pointer to them: Go its types, Haskell its
+ * closures. What is named then is not all that is read. */
+function reachesByOffset(regions: readonly Region[], symbols: readonly ElfSymbol[]): boolean {
+  return (
+    regions.some((one) => one.name.endsWith('.gopclntab')) ||
+    symbols.some((one) => one.name === 'hs_init' || one.name.startsWith('stg_'))
+  );
 }
 
 /** A file whose code is not looked into: nothing in it makes a system call, so what it leads to is what its words point to,
@@ -149,6 +164,7 @@ export function readSurface(elf: ElfFile, dynamic: Dynamic | undefined): CodeFil
     relocations,
     regions,
     pieces: piecesOf(regions, relocations, dynamic?.symbols ?? [], false),
+    knowsObjects: false,
     looked: [],
     isFixed: false,
     personalities: [],

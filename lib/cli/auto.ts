@@ -24,6 +24,8 @@ export function analysedPolicy({ options, command }: Split, load: () => Answerer
     plugins: options.plugin ?? [],
     environment: process.env,
     namesOnly: options['names-only'] === true,
+    // The second part needs a helper beside the program at its start, which not every place permits: so it has to be asked for.
+    wholeOnly: options.at !== 'main' && options['main-policy'] === undefined,
   };
   const version = SANDBOX_RUN_BUILD;
   const answer = recall(question, version) ?? ask(load(), question, version);
@@ -31,14 +33,13 @@ export function analysedPolicy({ options, command }: Split, load: () => Answerer
   for (const notice of answer.notices) log.info(() => ({}), notice);
   if (options.strict === true && answer.unknown > 0) throw unbounded(answer);
   const { main, ...whole } = parsePolicy(answer.policy, { file: `--auto ${question.program}` });
-  // The second part needs a helper beside the program at its start, which not every place permits: so it has to be asked for.
-  if (options.at !== 'main' && options['main-policy'] === undefined) return whole;
+  if (question.wholeOnly === true) return whole;
   if (main === undefined)
     log.info(
       () => ({}),
       'start-up is not told apart from what follows: what holds from exec on holds throughout',
     );
-  return main === undefined ? whole : { ...whole, main };
+  return { ...whole, main: main ?? whole };
 }
 
 /** The analysis is no part of the bundle, so that its errors are of classes of their own: they become ours. */
