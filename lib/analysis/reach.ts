@@ -300,7 +300,8 @@ function visit(reach: Reach, spot: Spot, from: number, site: number, why: string
     if (index >= 0) mark(reach, module.base + index, from, site, why);
     return;
   }
-  if (at?.isSlots === true) {
+  // Slots with pointers across them are looked at as a whole, as any data.
+  if (at?.isSlots === true && !unevenOf(module).has(pieceAt(code.pieces, address))) {
     visitWord(reach, spot, 8, from, site, why);
     return;
   }
