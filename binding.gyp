@@ -25,7 +25,6 @@
         "native/core/execvp.c",
         "native/core/explain.c",
         "native/core/helper.c",
-        "native/core/hold.c",
         "native/core/image.c",
         "native/core/inject.c",
         "native/core/inspect.c",

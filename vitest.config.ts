@@ -13,6 +13,7 @@ export default defineConfig({
       'test/package/**',
       'test/conformance/**',
       'test/docs/**',
+      'test/supervise/transparent.test.ts',
     ],
     testTimeout: 30_000,
     // Kernel tests start real programs; two workers are what a small CI machine has.

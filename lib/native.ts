@@ -137,13 +137,10 @@ export interface Addon {
    * wrong argument. The environment is the C one, without SECCOMP_…, byte for byte. */
   launch(launch: NativeLaunch): never;
   /** Waits for a refused call; negative milliseconds: without limit. struct seccomp_notif, or a negated errno: ETIME, or
-   * ENOENT where nobody is left who could make one, ECHILD where the held process is about to end. */
+   * ENOENT where nobody is left who could make one. */
   notifyReceive(listener: number, milliseconds: number): Uint8Array | number;
   /** The call fails with this errno, or gives 0 if it is 0, without being made. 0 or a negated errno. */
   notifyRefuse(listener: number, id: bigint, errno: number): number;
-  /** Traces a process, so that its end waits for the second call, with a negative number: native/core/hold.h. 0, also where it is held
-   * already, or a negated errno. */
-  notifyHold(process: number): number;
   /** The call goes on. Only for one that the policy permits. 0 or a negated errno. */
   notifyContinue(listener: number, id: bigint): number;
   /** Answers with an action that an errno cannot express: `notification` as notifyReceive gave it, a SECCOMP_RET_ value of kill-process,

@@ -4,7 +4,6 @@
 #include "watch.h"
 
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -17,7 +16,6 @@
 extern "C" {
 #include "core/answer.h"
 #include "core/helper.h"
-#include "core/hold.h"
 #include "core/notify.h"
 #include "core/probe.h"
 #include "core/record.h"
@@ -35,26 +33,10 @@ int64_t integer(const Napi::CallbackInfo &info, size_t index) {
   return -1;
 }
 
-/** Becomes readable with SIGCHLD, whichever thread of Node gets that. */
-int wake = -1;
-
-void onChild(int) {
-  int before = errno;
-  eventfd_write(wake, 1);
-  errno = before;
-}
-
 /** (listener, milliseconds) → the 80 bytes of struct seccomp_notif, or a negated errno. */
 Napi::Value notifyReceive(const Napi::CallbackInfo &info) {
   seccomp_notif notification;
-  int result;
-  for (;;) {
-    result = sr_notify_receive(static_cast<int>(integer(info, 0)), &notification, static_cast<int>(integer(info, 1)), wake);
-    if (result != -ECHILD) break;
-    eventfd_t count;
-    eventfd_read(wake, &count);
-    if (sr_hold_look() == 1) break;
-  }
+  int result = sr_notify_receive(static_cast<int>(integer(info, 0)), &notification, static_cast<int>(integer(info, 1)));
   if (result != 0) return Napi::Number::New(info.Env(), result);
   return Napi::Buffer<uint8_t>::Copy(info.Env(), reinterpret_cast<uint8_t *>(&notification), sizeof notification);
 }
@@ -64,25 +46,6 @@ Napi::Value notifyRefuse(const Napi::CallbackInfo &info) {
   return Napi::Number::New(info.Env(),
                            sr_notify_refuse(static_cast<int>(integer(info, 0)), static_cast<uint64_t>(integer(info, 1)),
                                             static_cast<int>(integer(info, 2))));
-}
-
-/** (process) → 0 or a negated errno. Negative: what is held is let go. */
-Napi::Value notifyHold(const Napi::CallbackInfo &info) {
-  auto process = static_cast<int32_t>(integer(info, 0));
-  if (process < 0) {
-    sr_hold_end();
-    return Napi::Number::New(info.Env(), 0);
-  }
-  if (wake < 0) {
-    wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (wake < 0) return Napi::Number::New(info.Env(), -errno);
-    struct sigaction action {};
-    action.sa_handler = onChild;
-    action.sa_flags = SA_RESTART;
-    sigaction(SIGCHLD, &action, nullptr);
-  }
-  int result = sr_hold(process);
-  return Napi::Number::New(info.Env(), result);
 }
 
 /** (listener, id) → 0 or a negated errno. */
@@ -218,7 +181,6 @@ Napi::Value recorderCount(const Napi::CallbackInfo &info) {
 void addWatching(Napi::Env env, Napi::Object exports) {
   exports.Set("notifyReceive", Napi::Function::New<notifyReceive>(env, "notifyReceive"));
   exports.Set("notifyRefuse", Napi::Function::New<notifyRefuse>(env, "notifyRefuse"));
-  exports.Set("notifyHold", Napi::Function::New<notifyHold>(env, "notifyHold"));
   exports.Set("notifyContinue", Napi::Function::New<notifyContinue>(env, "notifyContinue"));
   exports.Set("notifyAnswer", Napi::Function::New<notifyAnswer>(env, "notifyAnswer"));
   exports.Set("notifyValid", Napi::Function::New<notifyValid>(env, "notifyValid"));

@@ -68,7 +68,6 @@ const MOST_KEYS = 2000;
 const MOST_USES = 16;
 
 const ENOENT = -2;
-const ECHILD = -10;
 
 /** Runs until nobody is left who could make a call. */
 export function explainRefusals(explaining: Explaining): void {
@@ -136,12 +135,6 @@ export function explainRefusals(explaining: Explaining): void {
   };
   for (;;) {
     const received = addon.notifyReceive(listener, -1);
-    if (received === ECHILD) {
-      // Its parent learns of the end, and goes on, when the summary is written.
-      sum();
-      addon.notifyHold(-1);
-      continue;
-    }
     if (typeof received === 'number') {
       if (received !== ENOENT) continue;
       sum();
@@ -161,13 +154,7 @@ export function explainRefusals(explaining: Explaining): void {
       addon.notifyContinue(listener, notification.id);
       continue;
     }
-    // Before the answer, with which it may go on to its end; and again where the answer took another way to trace it.
-    const hold = () => {
-      if (explaining.main > 0 && explaining.untraced === undefined) addon.notifyHold(explaining.main);
-    };
-    hold();
     answerRefusal(answering, notification, action);
-    hold();
   }
 }
 

@@ -9,7 +9,6 @@
 #include <linux/time_types.h>
 #include <linux/wait.h>
 
-#include "hold.h"
 #include "notify.h"
 #include "recorder.h"
 
@@ -55,19 +54,11 @@ static int exited(int status) { return (status & 0xff) != 0x7f; }
 static int stop_signal(int status) { return status >> 8 & 0xff; }
 static int stop_event(int status) { return status >> 16; }
 
-/** The next stop, or end. Not blocking, because a thread can be waiting for the end of another one, which hold.h holds back: before Linux 5.16
- * a core file is written when all threads have come past that. */
+/** The next stop, or end. */
 static long wait_for(int32_t id, int *status) {
-  struct __kernel_timespec pause = {.tv_nsec = 50000};
-  for (int i = 0;; i++) {
-    long result = sr_syscall4(__NR_wait4, id, (long)status, __WALL | WNOHANG, 0);
-    if (result != 0 && result != -EINTR) return result;
-    if (i < 20) {
-      sr_syscall4(__NR_sched_yield, 0, 0, 0, 0);
-      continue;
-    }
-    if (sr_hold_look() == 1) sr_hold_end();
-    sr_syscall4(__NR_nanosleep, (long)&pause, 0, 0, 0);
+  for (;;) {
+    long result = sr_syscall4(__NR_wait4, id, (long)status, __WALL, 0);
+    if (result != -EINTR) return result;
   }
 }
 
@@ -219,9 +210,7 @@ int sr_answer(int listener, const struct seccomp_notif *notification, uint32_t a
   struct answering one = {.listener = listener, .notification = notification,
                           .id = (int32_t)notification->pid, .process = process};
   // Should this process end in the middle, the thread must not go on as if its call had been made.
-  const long options = PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD;
-  int is_ours = sr_hold_take(one.id);
-  long result = is_ours ? 0 : trace(PTRACE_SEIZE, one.id, 0, options);
+  long result = trace(PTRACE_SEIZE, one.id, 0, PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD);
   if (sr_failed(result)) return (int)result;
   // It is told to stop before it is woken, so that it stops before it runs an instruction.
   trace(PTRACE_INTERRUPT, one.id, 0, 0);
@@ -229,7 +218,6 @@ int sr_answer(int listener, const struct seccomp_notif *notification, uint32_t a
   int status = 0;
   if (sr_failed(wait_for(one.id, &status)) || exited(status)) return SR_ANSWERED;
   const struct seccomp_data *data = &notification->data;
-  if (is_ours) trace(PTRACE_SETOPTIONS, one.id, 0, options);
   if (stop_event(status) == PTRACE_EVENT_STOP && !sr_failed(sr_get_registers(one.id, one.registers)) &&
       !sr_failed(trace(PTRACE_GETSIGMASK, one.id, sizeof one.mask, (long)&one.mask)) &&
       sr_set_back(one.registers, (uint32_t)data->nr, data->args[0], data->instruction_pointer)) {

@@ -24,18 +24,15 @@ static long control(int listener, unsigned long request, const void *data) {
   return sr_syscall4(__NR_ioctl, listener, (long)request, (long)data, 0);
 }
 
-/** 1: there is a call; 0: the time is over; -ENOENT: nobody left; -ECHILD: `wake` can be read. */
-static int wait_for_either(int listener, int wake, int timeout) {
-  struct poll_request requests[2] = {{.descriptor = listener, .events = POLLIN}, {.descriptor = wake, .events = POLLIN}};
+/** 1: there is a call; 0: the time is over; -ENOENT: nobody left. */
+static int wait_for_call(int listener, int timeout) {
+  struct poll_request request = {.descriptor = listener, .events = POLLIN};
   int64_t time[2] = {timeout / 1000, (int64_t)(timeout % 1000) * 1000000};
-  long result = sr_syscall6(__NR_ppoll, (long)requests, wake < 0 ? 1 : 2, timeout < 0 ? 0 : (long)time, 0, 8, 0);
+  long result = sr_syscall6(__NR_ppoll, (long)&request, 1, timeout < 0 ? 0 : (long)time, 0, 8, 0);
   if (sr_failed(result)) return result == -EINTR ? 0 : (int)result;
   if (result == 0) return 0;
-  if ((requests[1].found & POLLIN) != 0) return -ECHILD;
-  return (requests[0].found & POLLIN) != 0 ? 1 : -ENOENT;
+  return (request.found & POLLIN) != 0 ? 1 : -ENOENT;
 }
-
-static int wait_for_call(int listener, int timeout) { return wait_for_either(listener, -1, timeout); }
 
 /** Taken while something else was awaited; a ring. */
 static struct seccomp_notif kept[1024];
@@ -47,11 +44,7 @@ int sr_notify_keep(const struct seccomp_notif *notification) {
   return 0;
 }
 
-int sr_notify_receive(int listener, struct seccomp_notif *notification, int timeout, int wake) {
-  if (wake >= 0) {
-    int ready = wait_for_either(listener, wake, kept_count > 0 ? 0 : timeout);
-    if (ready == -ECHILD || (kept_count == 0 && ready != 1)) return ready == 0 ? -ETIME : ready;
-  }
+int sr_notify_receive(int listener, struct seccomp_notif *notification, int timeout) {
   if (kept_count > 0) {
     *notification = kept[kept_first];
     kept_first = (kept_first + 1) % (sizeof kept / sizeof kept[0]);

@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 /** Waits for a call. -ETIME: none came in the time (milliseconds; negative: no limit). -ENOENT: there is nobody left who could
- * make one. -ECHILD: the descriptor `wake` can be read; negative: there is none. */
-int sr_notify_receive(int listener, struct seccomp_notif *notification, int timeout, int wake);
+ * make one. */
+int sr_notify_receive(int listener, struct seccomp_notif *notification, int timeout);
 
 /** The same, past those that are kept. */
 int sr_notify_take(int listener, struct seccomp_notif *notification, int timeout);

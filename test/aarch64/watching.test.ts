@@ -20,7 +20,7 @@ const core = (...names: string[]) => names.map((one) => `native/core/${one}.c`);
 const files: Record<string, Uint8Array | string> = {
   'bin/watched': compiled(
     'watched',
-    ['test/aarch64/programs/watched.c', ...core('answer', 'hold', 'notify', 'record')],
+    ['test/aarch64/programs/watched.c', ...core('answer', 'notify', 'record')],
     '-static',
     native,
   ),

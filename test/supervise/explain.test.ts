@@ -1,14 +1,13 @@
 // --explain changes nothing but what is said: every program is run with it and without it, and ends alike. What is said is
 // held against what the program really did.
 
-import { spawnSync } from 'node:child_process';
-import { closeSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { loadAddon, probeKinds } from '../../lib/native.ts';
 import { run } from '../kernel/face.ts';
 import { allBut } from '../kernel/policies.ts';
-import { file, type Linking, program, stage } from '../kernel/stage.ts';
+import { type Linking, program, stage } from '../kernel/stage.ts';
 import { isRoot, notTried, users } from '../kernel/users.ts';
 import { bothWays, eventsOf, explained, face, refusalsOf, summaryOf, textsOf } from './explained.ts';
 
@@ -153,27 +152,6 @@ describe.each(users)('as $name', (user) => {
       wrap: (words) => ['unshare', '--pid', '--fork', '--mount-proc', ...words],
     });
     expect(ending.stdout).toBe('0 3\n1\n');
-    // Its end is the watcher's, too.
-    expect(summaryOf(ending)?.refusals).toBe(1);
-  });
-
-  test('the summary is written when the end is known', () => {
-    const said = join(stage, 'said');
-    for (const action of ['errno EPERM', 'trap', 'kill']) {
-      for (let i = 0; i < 4; i++) {
-        const output = openSync(said, 'w');
-        const [node, ...words] = explained.command(file(allBut(`${action} mkdir`)), [refused(), 'child']);
-        const ended = spawnSync(node!, words, {
-          stdio: ['ignore', 'ignore', output],
-          cwd: '/',
-          timeout: 20_000,
-          ...(user.uid === undefined ? {} : { uid: user.uid, gid: user.gid! }),
-        });
-        closeSync(output);
-        expect(ended.status).toBe(7);
-        expect(readFileSync(said, 'utf8')).toContain('"event":"summary","refusals":1,');
-      }
-    }
   });
 
   test('what is suggested lets the program run', async () => {

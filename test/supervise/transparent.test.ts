@@ -151,7 +151,7 @@ describe.each(users)('as $name', (user) => {
   );
 
   // Each process that starts makes two calls that are refused, as in a kernel that lacks them.
-  test.runIf(ROUNDS > 1).each(cases.map(([name, command]) => ({ name, command })))(
+  test.each(cases.map(([name, command]) => ({ name, command })))(
     'under --explain: $name',
     ({ command }) => {
       const words = command();

@@ -45,7 +45,7 @@ int main(int argc, char **argv) {
   // Its end is told by the wait alone: until that the filter is in use.
   int status = 0;
   while (waitpid((pid_t)child, &status, WNOHANG | __WALL) != child) {
-    if (sr_notify_receive(*listener, &notification, 20, -1) != 0) continue;
+    if (sr_notify_receive(*listener, &notification, 20) != 0) continue;
     int answered = sr_answer(*listener, &notification, action, (int32_t)child, (enum sr_disposition)atoi(argv[2]));
     if (answered != 0) printf("answered %d\n", answered);
   }
