@@ -24,7 +24,8 @@ describe.each(pages.filter((name) => name.endsWith('.md')))('%s', (name) => {
     expect(wrong).toEqual([]);
   });
 
-  test.runIf(page.steps.length > 0)('prints what it shows', async () => {
+  if (page.steps.length === 0) return;
+  test('prints what it shows', async () => {
     const { folder, path } = reader();
     expect(await differences(page, { folder, path })).toEqual([]);
   });
