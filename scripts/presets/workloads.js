@@ -234,7 +234,7 @@ npm pack --dry-run --offline
     debian: 'chromium-headless-shell',
     // Its sandbox shuts renderers into an empty directory, in a user namespace of their own.
     permits: ['chroot'],
-    programs: [],
+    programs: ['/usr/lib/chromium/chromium-headless-shell'],
     prepare: `export HOME=$PWD; echo '<title>t</title><h1>hello</h1><canvas id=c></canvas><script>document.body.append(1+1); new Worker(URL.createObjectURL(new Blob(["postMessage(3)"]))).onmessage = (e) => document.body.append(e.data); document.getElementById("c").getContext("2d").fillRect(0, 0, 9, 9); localStorage.a = 1; indexedDB.open("x")</script>' > a.html; ${text}`,
     learn: `
 $CHROMIUM --dump-dom file://$PWD/a.html
