@@ -14,7 +14,7 @@ import { createServer } from 'node:http';
 import { release, tmpdir } from 'node:os';
 import { dirname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { abis, groupMembers, parsePolicy, printPolicy, syscallNumber } from '../dist/lib/index.js';
+import { abis, parsePolicy, printPolicy, syscallNumber } from '../dist/lib/index.js';
 import { always, deadly, exceptions, following, harmless, never, shaped } from './presets/kinds.js';
 import { presets } from './presets/workloads.js';
 
@@ -125,8 +125,6 @@ async function make(name, preset, folder) {
     run('analyze', program, '-o', file);
     for (const call of statementsOf(file).keys()) possible.add(call);
   }
-  // Without an analysis, what the program's services may be: the harmless kinds of it.
-  if (preset.programs.length === 0) for (const call of groupMembers('@system-service')) possible.add(call);
   const exists = (call) => syscallNumber(abis.x86_64, call) !== undefined;
   const direct = [...learnt.keys()].filter((call) => !isBanned(call));
   const seen = [
@@ -149,7 +147,7 @@ async function make(name, preset, folder) {
   const work = preset.learn.trim().split('\n');
   return `# ${name}: ${preset.about}.
 #
-# Learnt from ${work.length} runs${preset.programs.length > 0 ? ', and widened by analysis' : ''}: scripts/presets.js, which makes this file; do not edit it, merge with it
+# Learnt from ${work.length} runs, and widened by analysis: scripts/presets.js, which makes this file; do not edit it, merge with it
 # (--preset ${name} --allow …). The runs are in scripts/presets/workloads.js; other runs are tested in test/presets.
 # ${versions}, Linux ${release().split('.', 2).join('.')}.
 
@@ -158,12 +156,7 @@ kernel ${KERNEL}
 default errno ENOSYS @probe
 kill ${deadly.map((one) => (one === '@mount' && preset.permits ? `@mount except {${preset.permits.join(', ')}}` : one)).join(', ')}
 ${lines('Seen in the runs, and what another C library or the next version would choose in its place.', plain).join('\n')}
-${lines(
-  preset.programs.length === 0
-    ? 'Not seen, of harmless kinds: files, memory, time, signals.'
-    : "Not seen, but in the program's code, and of harmless kinds: error paths, other inputs.",
-  added,
-).join('\n')}
+${lines("Not seen, but in the program's code, and of harmless kinds: error paths, other inputs.", added).join('\n')}
 
 # Doors to much else: as they were seen; threads, and what every program may ask of its terminal.
 ${[...doors, ...always].join('\n')}

@@ -3,7 +3,7 @@
 
 import { firstRelocation, relocationTypes } from '../elf/relocations.ts';
 import { type CodeFile, functionAt, lastNotAbove, padsOf, regionAt, use } from './code.ts';
-import { firstSite, tableEntries } from './reach.ts';
+import { firstSite, sitesBetween, tableEntries } from './tables.ts';
 import { type Module, relocationTargets, type Spot, type World } from './world.ts';
 import { flow, found, readInstruction } from './x86-64/lengths.ts';
 import { type Operation, readOperation } from './x86-64/operations.ts';
@@ -115,7 +115,8 @@ function readBody(module: Module, index: number): Body {
 function targetsOfTables(module: Module, start: number, end: number): ReadonlySet<number> {
   const { code } = module;
   const targets = new Set<number>();
-  for (let at = firstSite(code.site, start); at < code.site.length && code.site[at]! < end; at++) {
+  const [first, behind] = sitesBetween(code.site, start, end);
+  for (let at = first; at < behind; at++) {
     const target = code.target[at]!;
     const kind = code.use[at]!;
     if (kind === use.address) for (const entry of tableEntries(module, target)) targets.add(entry);
@@ -165,8 +166,8 @@ export function calleesOf(world: World, module: Module, address: number): readon
 /** The slot that a stub of a linkage table jumps through: the first jump within a few instructions. */
 function slotOfStub(code: CodeFile, address: number): number | undefined {
   if (!/^\.i?plt/.test(code.regions[regionAt(code, address)]?.name ?? '')) return undefined;
-  for (let at = firstSite(code.site, address); at < code.site.length && code.site[at]! < address + 16; at++)
-    if (code.use[at] === use.through) return code.target[at]!;
+  const [first, behind] = sitesBetween(code.site, address, address + 16);
+  for (let at = first; at < behind; at++) if (code.use[at] === use.through) return code.target[at]!;
   return undefined;
 }
 

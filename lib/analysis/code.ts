@@ -18,6 +18,7 @@ import {
   SHF_WRITE,
   SHT_NOBITS,
 } from '../elf/file.ts';
+import { firstFrom } from '../elf/order.ts';
 import { type Relocations, readRelocations, relocationTypes } from '../elf/relocations.ts';
 import { type FunctionRange, functionRanges, landingPads } from '../elf/unwind.ts';
 import { type Pieces, piecesOf } from './objects.ts';
@@ -375,14 +376,8 @@ function cutGaps(
   const gaps = pieces.filter((one) => one.isGap);
   const cuts = new Set<number>();
   const gapAt = (address: number): boolean => {
-    let low = 0;
-    let high = gaps.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (gaps[middle]!.end <= address) low = middle + 1;
-      else high = middle;
-    }
-    return low < gaps.length && gaps[low]!.start <= address;
+    const index = firstFrom(gaps.length, (at) => gaps[at]!.end <= address);
+    return index < gaps.length && gaps[index]!.start <= address;
   };
   const cut = (address: number) => {
     if (gapAt(address)) cuts.add(address);
@@ -491,14 +486,7 @@ export function forEachWord(
 
 /** Index of the last element that is not greater; -1: all are. */
 export function lastNotAbove(list: Float64Array, value: number): number {
-  let low = 0;
-  let high = list.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (list[middle]! <= value) low = middle + 1;
-    else high = middle;
-  }
-  return low - 1;
+  return firstFrom(list.length, (index) => list[index]! <= value) - 1;
 }
 
 /** The function that an address lies in; -1: none. Padding behind a function belongs to none. */
@@ -508,14 +496,9 @@ export function functionAt(code: CodeFile, address: number): number {
 }
 
 export function regionAt(code: CodeFile, address: number): number {
-  let low = 0;
-  let high = code.regions.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (code.regions[middle]!.start <= address) low = middle + 1;
-    else high = middle;
-  }
-  return low > 0 && address < code.regions[low - 1]!.end ? low - 1 : -1;
+  const { regions } = code;
+  const index = firstFrom(regions.length, (at) => regions[at]!.start <= address) - 1;
+  return index >= 0 && address < regions[index]!.end ? index : -1;
 }
 
 const live = new WeakMap<CodeFile, Map<number, ReadonlySet<number> | undefined>>();
@@ -573,15 +556,9 @@ function jumpsInto(code: CodeFile, start: number, end: number): number[] {
     order = list.sort((a, b) => code.target[a]! - code.target[b]!);
     jumpOrders.set(code, order);
   }
-  let low = 0;
-  let high = order.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (code.target[order[middle]!]! < start) low = middle + 1;
-    else high = middle;
-  }
   const targets: number[] = [];
-  for (let at = low; at < order.length && code.target[order[at]!]! < end; at++) {
+  const first = firstFrom(order.length, (at) => code.target[order[at]!]! < start);
+  for (let at = first; at < order.length && code.target[order[at]!]! < end; at++) {
     const site = code.site[order[at]!]!;
     if (site < start || site >= end) targets.push(code.target[order[at]!]!);
   }

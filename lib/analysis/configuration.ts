@@ -3,6 +3,7 @@
 
 import { readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
+import { eachLibrary } from './plugins.ts';
 import { scriptText } from './programs.ts';
 
 /** Folders of libraries that programs are linked with. That one is named says nothing. */
@@ -14,7 +15,6 @@ const general = new Set(
 const MAX_LIBRARIES = 1000;
 const MAX_FILES = 200;
 const DEPTH = 2;
-const isLibrary = (name: string) => /\.so(\.[\d.]+)?$/.test(name);
 
 /** The libraries in a folder that a string names, and in its folders; none if it is no folder of plug-ins. What was looked at
  * goes into `seen`. */
@@ -24,24 +24,10 @@ export function librariesIn(path: string, seen: Set<string>): readonly string[] 
     !folder.startsWith('/') || /^\/(proc|sys|dev|tmp|run|home|root|var\/tmp)(\/|$)/.test(folder);
   if (isPlain || general.has(folder) || folder.split('/').length < 4) return [];
   const found: string[] = [];
-  list(folder, DEPTH, found, seen);
+  eachLibrary(folder, DEPTH, seen, (path) => {
+    if (found.length < MAX_LIBRARIES) found.push(path);
+  });
   return found;
-}
-
-function list(folder: string, depth: number, found: string[], seen: Set<string>): void {
-  let entries: readonly { name: string; isDirectory(): boolean }[];
-  try {
-    entries = readdirSync(folder, { withFileTypes: true });
-  } catch {
-    return;
-  }
-  seen.add(folder);
-  for (const entry of entries) {
-    const path = join(folder, entry.name);
-    if (isLibrary(entry.name)) {
-      if (found.length < MAX_LIBRARIES) found.push(path);
-    } else if (depth > 0 && entry.isDirectory()) list(path, depth - 1, found, seen);
-  }
 }
 
 /** Libraries that configuration files name, relative names from the folders that servers take them from: `roots` (of the

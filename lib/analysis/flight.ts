@@ -5,7 +5,7 @@
 
 import { firstRelocation } from '../elf/relocations.ts';
 import { functionAt, padsOf, regionAt, use } from './code.ts';
-import { firstSite, tableEntries } from './tables.ts';
+import { sitesBetween, tableEntries } from './tables.ts';
 import { type Module, relocationTargets, type Spot, type World } from './world.ts';
 import { follow, type Held, stackAddress, stackRead, writtenBy } from './x86-64/flow.ts';
 import { flow, found, readInstruction, reference } from './x86-64/lengths.ts';
@@ -383,7 +383,8 @@ function tableOf(module: Module, at: number): readonly number[] {
   const start = code.functionStart[index]!;
   const end = code.functionEnd[index]!;
   const entries = new Set<number>();
-  for (let site = firstSite(code.site, start); site < code.site.length && code.site[site]! < end; site++) {
+  const [first, behind] = sitesBetween(code.site, start, end);
+  for (let site = first; site < behind; site++) {
     if (code.use[site] !== use.address) continue;
     for (const entry of tableEntries(module, code.target[site]!))
       if (entry >= start && entry < end) entries.add(entry);

@@ -3,6 +3,7 @@
 // (the file's own, or of its separate debug file), and the tables of functions behind glibc's streams, whose form is known.
 
 import { type ElfSymbol, STT_OBJECT } from '../elf/dynamic.ts';
+import { firstFrom } from '../elf/order.ts';
 import { firstRelocation, type Relocations } from '../elf/relocations.ts';
 import type { Region } from './code.ts';
 
@@ -109,14 +110,8 @@ function streamTables(region: Region, relocations: Relocations): readonly number
 
 /** The piece that an address lies in; -1: none. */
 export function pieceAt(pieces: Pieces, address: number): number {
-  let low = 0;
-  let high = pieces.start.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (pieces.start[middle]! <= address) low = middle + 1;
-    else high = middle;
-  }
-  return low > 0 && address < pieces.end[low - 1]! ? low - 1 : -1;
+  const index = firstFrom(pieces.start.length, (at) => pieces.start[at]! <= address) - 1;
+  return index >= 0 && address < pieces.end[index]! ? index : -1;
 }
 
 /** The piece that ends at an address; -1: none. A pointer behind its last element belongs to an array, too (C17, 6.5.6). What

@@ -14,13 +14,13 @@ import {
   addSurface,
   addTaken,
   addWord,
-  firstSite,
   leadsNowhere,
   newReach,
   type Reach,
   reachedFunctions,
   run,
 } from './reach.ts';
+import { sitesBetween } from './tables.ts';
 import type { Module, Spot, World } from './world.ts';
 import { addressRegister } from './x86-64/flow.ts';
 import { flow, found } from './x86-64/lengths.ts';
@@ -64,14 +64,10 @@ export function laterReach(whole: Reach, program: Module, starting: ReadonlySet<
 function leftBehind(whole: Reach, reach: Reach, module: Module): void {
   const { code } = module;
   for (const index of reachedFunctions(whole, module)) {
-    const end = code.functionEnd[index]!;
     // What main reaches is followed anyway.
     if (reach.from[module.base + index] !== 0) continue;
-    for (
-      let at = firstSite(code.site, code.functionStart[index]!);
-      at < code.site.length && code.site[at]! < end;
-      at++
-    ) {
+    const [first, behind] = sitesBetween(code.site, code.functionStart[index]!, code.functionEnd[index]!);
+    for (let at = first; at < behind; at++) {
       const kind = code.use[at]!;
       if (kind === use.call || kind === use.jump || kind === use.through) continue;
       const spot = { module, address: code.target[at]! };
@@ -102,12 +98,8 @@ function startOfLoader(world: World): ReadonlyMap<Module, ReadonlySet<number>> {
     for (let index = queue.pop(); index !== undefined; index = queue.pop()) {
       if (index < 0 || seen.has(index)) continue;
       seen.add(index);
-      const end = code.functionEnd[index]!;
-      for (
-        let at = firstSite(code.site, code.functionStart[index]!);
-        at < code.site.length && code.site[at]! < end;
-        at++
-      ) {
+      const [first, behind] = sitesBetween(code.site, code.functionStart[index]!, code.functionEnd[index]!);
+      for (let at = first; at < behind; at++) {
         const kind = code.use[at]!;
         const target = code.target[at]!;
         if (kind === use.call || kind === use.jump) queue.push(functionAt(code, target));
@@ -165,8 +157,8 @@ function findMain(world: World, program: Module): Start | string {
   const { code } = program;
   const index = functionAt(code, code.elf.entry);
   if (index < 0) return 'its entry point is no code';
-  const end = code.functionEnd[index]!;
-  for (let at = firstSite(code.site, code.elf.entry); at < code.site.length && code.site[at]! < end; at++) {
+  const [first, behind] = sitesBetween(code.site, code.elf.entry, code.functionEnd[index]!);
+  for (let at = first; at < behind; at++) {
     const kind = code.use[at]!;
     if (kind !== use.address && kind !== use.constant) continue;
     const site = code.site[at]!;

@@ -68,12 +68,22 @@ export function familyFiles(family: Family, origin: string, seen: Set<string>): 
   for (const pattern of family.folders) {
     const isDeep = pattern.endsWith('/**');
     const plain = (isDeep ? pattern.slice(0, -3) : pattern).replace('%', dirname(origin));
-    for (const folder of expand(plain, seen)) list(folder, isDeep ? MAX_DEPTH : 0, files, seen);
+    for (const folder of expand(plain, seen))
+      eachLibrary(folder, isDeep ? MAX_DEPTH : 0, seen, (path) => {
+        if (files.length < MAX_FILES && statSync(path, { throwIfNoEntry: false })?.isFile() === true)
+          files.push(realpathSync(path));
+      });
   }
   return [...new Set(files)];
 }
 
-function list(folder: string, depth: number, files: string[], seen: Set<string>): void {
+/** Calls `found` for each library in a folder and, that deep, in the folders below. What was looked at goes into `seen`. */
+export function eachLibrary(
+  folder: string,
+  depth: number,
+  seen: Set<string>,
+  found: (path: string) => void,
+): void {
   let entries: readonly { name: string; isDirectory(): boolean }[];
   try {
     entries = readdirSync(folder, { withFileTypes: true });
@@ -83,12 +93,13 @@ function list(folder: string, depth: number, files: string[], seen: Set<string>)
   seen.add(folder);
   for (const entry of entries) {
     const path = join(folder, entry.name);
-    if (/\.so(\.[\d.]+)?$/.test(entry.name)) {
-      if (files.length < MAX_FILES && statSync(path, { throwIfNoEntry: false })?.isFile() === true)
-        files.push(realpathSync(path));
-    } else if (depth > 0 && entry.isDirectory()) list(path, depth - 1, files, seen);
+    if (isLibrary(entry.name)) found(path);
+    else if (depth > 0 && entry.isDirectory()) eachLibrary(path, depth - 1, seen, found);
   }
 }
+
+/** By its name: `x.so`, `x.so.1.2`. */
+const isLibrary = (name: string): boolean => /\.so(\.[\d.]+)?$/.test(name);
 
 /** Folders that match a pattern with `*` in single parts; where one could appear goes into `seen`. */
 function expand(pattern: string, seen: Set<string>): readonly string[] {

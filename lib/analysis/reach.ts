@@ -17,15 +17,13 @@ import {
 } from './code.ts';
 import { isWalkedFrom } from './flight.ts';
 import { pieceAt, pieceBefore } from './objects.ts';
-import { firstSite, tableEntries } from './tables.ts';
+import { sitesBetween, tableEntries } from './tables.ts';
 import { type Module, moduleOfNode, relocationTargets, type Spot, type World } from './world.ts';
 import { addressRegister } from './x86-64/flow.ts';
 
 /** Sections that describe the file to linker, loader and unwinder; a number in them that looks like an address is not
  * followed in files without relocations. */
 const descriptions = /^\.(dyn|gnu|rela|note|eh_frame|gcc_except|interp|hash)/;
-
-export { firstSite, tableEntries } from './tables.ts';
 
 export interface Reach {
   readonly world: World;
@@ -197,10 +195,11 @@ export function run(reach: Reach): void {
 
 function followFunction(reach: Reach, module: Module, index: number, node: number): void {
   const { code } = module;
-  const end = code.functionEnd[index]!;
   const { site, target } = code;
   const live = liveInstructions(code, index);
-  for (let at = firstSite(code.site, code.functionStart[index]!); at < site.length && site[at]! < end; at++) {
+  const end = code.functionEnd[index]!;
+  const [first, behind] = sitesBetween(site, code.functionStart[index]!, end);
+  for (let at = first; at < behind; at++) {
     if (live?.has(site[at]!) === false) continue;
     const spot = { module, address: target[at]! };
     if (code.use[at] === use.address && reach.barred.get(module)?.has(spot.address) === true) continue;

@@ -3,7 +3,8 @@
 
 import { firstRelocation, relocationTypes } from '../elf/relocations.ts';
 import { type CodeFile, regionAt, use } from './code.ts';
-import { firstSite, type Reach } from './reach.ts';
+import type { Reach } from './reach.ts';
+import { sitesBetween } from './tables.ts';
 import { type Module, moduleOfNode } from './world.ts';
 
 export interface Mention {
@@ -22,12 +23,8 @@ export function* mentions(reach: Reach, from: number): Generator<Mention> {
     const index = node - module.base;
     const functions = code.functionStart.length;
     if (index < functions) {
-      const end = code.functionEnd[index]!;
-      for (
-        let at = firstSite(code.site, code.functionStart[index]!);
-        at < code.site.length && code.site[at]! < end;
-        at++
-      ) {
+      const [first, behind] = sitesBetween(code.site, code.functionStart[index]!, code.functionEnd[index]!);
+      for (let at = first; at < behind; at++) {
         const kind = code.use[at]!;
         const target = code.target[at]!;
         if (kind === use.memory) yield* pointed(module, target - 7, target + code.width[at]!);

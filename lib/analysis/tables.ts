@@ -1,5 +1,6 @@
 // Small questions about a file's tables, which several parts of the analysis ask.
 
+import { firstFrom } from '../elf/order.ts';
 import { regionAt } from './code.ts';
 import type { Module } from './world.ts';
 
@@ -28,12 +29,14 @@ export function tableEntries(module: Module, table: number): readonly number[] {
 
 /** Index of the first reference at or behind an address. */
 export function firstSite(sites: Float64Array, address: number): number {
-  let low = 0;
-  let high = sites.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (sites[middle]! < address) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+  return firstFrom(sites.length, (index) => sites[index]! < address);
+}
+
+/** Indices of the references in the code of start … end: the first, and the one behind the last. */
+export function sitesBetween(
+  sites: Float64Array,
+  start: number,
+  end: number,
+): readonly [first: number, behind: number] {
+  return [firstSite(sites, start), firstSite(sites, end)];
 }

@@ -5,6 +5,7 @@
 import { readFileSync, realpathSync } from 'node:fs';
 import { type ElfSymbol, readDynamic, STT_TLS } from '../elf/dynamic.ts';
 import { type ElfFile, readElf } from '../elf/file.ts';
+import { firstFrom } from '../elf/order.ts';
 import { relocationTypes } from '../elf/relocations.ts';
 import { findLibrary, LOADER_CACHE, type Requester } from '../elf/search.ts';
 import { type CodeFile, mayCallKernel, readCode, readSurface } from './code.ts';
@@ -163,14 +164,8 @@ function addCode(
 }
 
 export function moduleOfNode(world: World, node: number): Module {
-  let low = 0;
-  let high = world.modules.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (world.modules[middle]!.base <= node) low = middle + 1;
-    else high = middle;
-  }
-  return world.modules[low - 1]!;
+  const behind = firstFrom(world.modules.length, (index) => world.modules[index]!.base <= node);
+  return world.modules[behind - 1]!;
 }
 
 /** Every definition that a wanted symbol can be bound to: of its version where both say one. A definition of the file's own

@@ -1,6 +1,5 @@
 // `--explain`: the run of run.ts with a watcher beside it. Loaded only when it is asked for.
 
-import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { isatty } from 'node:tty';
 import { singleFilter } from '../launch/asked.ts';
@@ -11,6 +10,7 @@ import { watchedLater } from '../launch/watched-later.ts';
 import { type Abi, abis as knownAbis } from '../linux/abi.ts';
 import { loadAddon, probeKinds, watchScript } from '../native.ts';
 import type { Policy } from '../policy/model.ts';
+import { readThread } from '../supervise/process.ts';
 import { encodeJob } from '../supervise/wire.ts';
 import type { RunWords } from './options.ts';
 import { writeAll } from './report.ts';
@@ -27,7 +27,8 @@ export function watcherFor(
   const own = abis.map((abi) => knownAbis[abi.name]);
   const { later } = phases;
   const addon = loadAddon();
-  const filtersNow = ownFilters();
+  // The program will have them, too.
+  const filtersNow = later === undefined ? undefined : readThread(process.pid).filters;
   if (later !== undefined) {
     // Nothing has been installed yet, and afterwards would be too late: what begins later is then only a mark.
     const [listener, ended] = addon.probe(probeKinds.listener, 0);
@@ -72,14 +73,4 @@ export function watcherFor(
 function none(why: string): Partial<InPlaceLaunch> {
   writeAll(2, `sandbox-run: refusals cannot be explained: ${why}; the policy applies all the same\n`);
   return {};
-}
-
-/** How many filters this process has, which the program will have, too. */
-function ownFilters(): number | undefined {
-  try {
-    const count = /^Seccomp_filters:\s*(\d+)$/m.exec(readFileSync('/proc/thread-self/status', 'latin1'))?.[1];
-    return count === undefined ? undefined : Number(count);
-  } catch {
-    return undefined;
-  }
 }

@@ -4,6 +4,7 @@
 import { fail, i64, need, u32, u64 } from './bytes.ts';
 import type { Dynamic } from './dynamic.ts';
 import { type ElfFile, offsetOf } from './file.ts';
+import { firstFrom } from './order.ts';
 
 /** R_X86_64_*, as far as a loader meets them. */
 export const relocationTypes = {
@@ -109,12 +110,5 @@ function readRelr(elf: ElfFile, dynamic: Dynamic | undefined): readonly number[]
 
 /** Index of the first relocation at or behind an address. */
 export function firstRelocation(list: Relocations, address: number): number {
-  let low = 0;
-  let high = list.count;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (list.place[middle]! < address) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+  return firstFrom(list.count, (index) => list.place[index]! < address);
 }

@@ -12,7 +12,9 @@ import { syscallNumber } from '../../lib/linux/syscalls.ts';
 import { nativePlaces } from '../../lib/native.ts';
 import { parsePolicy } from '../../lib/policy/language/parse.ts';
 import { allBut, minimal } from '../kernel/policies.ts';
-import { type Case, crossCompile, crossLauncher, type Ending, runCases } from './machine.ts';
+import { injectorSources } from '../support/native-core.ts';
+import { type Table, testEndings } from './cases.ts';
+import { crossCompile, crossLauncher } from './machine.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sandbox-run-arm64-test-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -33,20 +35,6 @@ const compiled = (name: string, sources: readonly string[], ...options: string[]
     ...options,
   ]);
 const native = `-I${join(import.meta.dirname, '..', '..', 'native')}`;
-const core = [
-  'cookie',
-  'execute',
-  'execvp',
-  'image',
-  'inject',
-  'install',
-  'launch',
-  'prepare',
-  'rehearse',
-  'shelter',
-  'spawn',
-  'tracing',
-].map((one) => `native/core/${one}.c`);
 const files: Record<string, Uint8Array | string> = {
   'bin/probe': compiled('probe', ['test/kernel/programs/probe.c']),
   'bin/startup': compiled('startup', ['test/kernel/programs/startup.c']),
@@ -64,7 +52,7 @@ const files: Record<string, Uint8Array | string> = {
     '-fno-stack-protector',
     '-DEXEC_AGAIN',
   ),
-  'bin/later': compiled('later', ['test/aarch64/programs/later.c', ...core], native),
+  'bin/later': compiled('later', ['test/aarch64/programs/later.c', ...injectorSources], native),
   'bin/kill-at': compiled('kill-at', ['test/kernel/programs/kill-at.c']),
   'bin/yama': compiled('yama', ['test/aarch64/programs/yama.c']),
   'bin/launch': launcher,
@@ -111,8 +99,7 @@ const needed = [...minimal.matchAll(/^allow (.*)$/gm)].flatMap((line) =>
 );
 const printing = [...needed, 'execve'].join(':');
 
-type Expected = Partial<Ending> | { readonly output: RegExp; readonly status?: number };
-const table: readonly (readonly [string, Omit<Case, 'name'>, Expected])[] = [
+const table: Table = [
   [
     'exec clears the registers that carry the cookie',
     { words: ['/bin/in-writes', '/bin/registers'] },
@@ -280,19 +267,7 @@ const table: readonly (readonly [string, Omit<Case, 'name'>, Expected])[] = [
 ];
 
 describe('on AArch64', () => {
-  const endings = runCases(
-    table.map(([name, one]) => ({ name, ...one })),
-    files,
-  );
-
-  test.each(
-    table.map(([name, , expected], index) => [name, expected, endings[index]!] as const),
-  )('%s', (_, expected, ending) => {
-    const { output, ...rest } = expected;
-    expect(ending).toMatchObject(rest);
-    if (output instanceof RegExp) expect(ending.output).toMatch(output);
-    else if (output !== undefined) expect(ending.output).toBe(output);
-  });
+  testEndings(table, files);
 
   test('the launcher is small there, too', () => {
     expect(launcher.length).toBeLessThanOrEqual(64 * 1024);

@@ -3,10 +3,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe } from 'vitest';
 import { abis } from '../../lib/linux/abi.ts';
 import { syscallNumber } from '../../lib/linux/syscalls.ts';
-import { type Case, crossCompile, type Ending, runCases } from './machine.ts';
+import { type Table, testEndings } from './cases.ts';
+import { type Case, crossCompile } from './machine.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sandbox-run-arm64-test-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -54,8 +55,7 @@ const recorded = (program: string): Omit<Case, 'name'> => ({
 const phases = (program: string) =>
   new RegExp(`getppid phase 0 count 1 by /bin/${program}\n[^]*getpgid phase 1 count 1 by /bin/${program}\n`);
 
-type Expected = Partial<Ending> | { readonly output: RegExp; readonly status?: number };
-const table: readonly (readonly [string, Omit<Case, 'name'>, Expected])[] = [
+const table: Table = [
   ['trap, for a handler', answer('handled', 'trap', 'handled'), { status: 3, output: line(0).repeat(3) }],
   [
     'trap with data, as nobody',
@@ -78,17 +78,5 @@ const table: readonly (readonly [string, Omit<Case, 'name'>, Expected])[] = [
 ];
 
 describe('on AArch64', () => {
-  const endings = runCases(
-    table.map(([name, one]) => ({ name, ...one })),
-    files,
-  );
-
-  test.each(
-    table.map(([name, , expected], index) => [name, expected, endings[index]!] as const),
-  )('%s', (_, expected, ending) => {
-    const { output, ...rest } = expected;
-    expect(ending).toMatchObject(rest);
-    if (output instanceof RegExp) expect(ending.output).toMatch(output);
-    else if (output !== undefined) expect(ending.output).toBe(output);
-  });
+  testEndings(table, files);
 });

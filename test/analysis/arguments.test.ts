@@ -6,13 +6,12 @@ import { execFileSync } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { analyze } from '../../lib/analysis/analyze.ts';
 import { policyOfAnalysis } from '../../lib/analysis/policy.ts';
 import { summaryOf } from '../../lib/analysis/summary.ts';
 import { parsePolicy } from '../../lib/policy/language/parse.ts';
 import { printCall, printPolicy } from '../../lib/policy/language/print.ts';
 import { temporaryFolder } from '../support/temporary.ts';
-import { build } from './programs.ts';
+import { analysisOf, build } from './programs.ts';
 
 const head = `
 #define SELF static inline __attribute__((always_inline))
@@ -201,13 +200,7 @@ const micros: readonly Micro[] = [
 const withArguments = new Set(['ioctl', 'fcntl', 'socket', 'mprotect', 'mmap', 'madvise', 'openat']);
 
 function callsOf(file: string): readonly string[] {
-  const analysis = analyze({
-    program: file,
-    words: [],
-    also: [],
-    plugins: [],
-    environment: { PATH: '/usr/bin:/bin' },
-  });
+  const analysis = analysisOf(file);
   // As it is read again.
   const policy = parsePolicy(printPolicy(policyOfAnalysis(analysis)), { file: 'analysed' });
   return policy.statements.flatMap((one) =>
@@ -268,8 +261,7 @@ describe('a program with a C library (Debian: musl-tools)', () => {
   );
   const link = (...flags: string[]) =>
     execFileSync('musl-gcc', ['-O2', '-static', '-o', file, `${file}.c`, ...flags]);
-  const analysed = () =>
-    analyze({ program: file, words: [], also: [], plugins: [], environment: { PATH: '/usr/bin:/bin' } });
+  const analysed = () => analysisOf(file);
 
   test('variadic functions, wrappers, and a variable of a thread', () => {
     link();
@@ -296,14 +288,7 @@ describe('a program with a C library (Debian: musl-tools)', () => {
 
   test('--names-only leaves arguments out', () => {
     link();
-    const analysis = analyze({
-      program: file,
-      words: [],
-      also: [],
-      plugins: [],
-      environment: { PATH: '/usr/bin:/bin' },
-      namesOnly: true,
-    });
+    const analysis = analysisOf(file, { namesOnly: true });
     const { statements } = policyOfAnalysis(analysis);
     expect(statements.flatMap((one) => one.calls).every((call) => call.when === undefined)).toBe(true);
   });

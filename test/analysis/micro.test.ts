@@ -3,8 +3,7 @@
 import { rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { analyze } from '../../lib/analysis/analyze.ts';
-import { build, micros } from './programs.ts';
+import { analysisOf, build, micros } from './programs.ts';
 
 describe.each(micros)('$name', (micro) => {
   test.each([
@@ -15,13 +14,7 @@ describe.each(micros)('$name', (micro) => {
   ])('%s, position independent: %s', (optimisation, isPie) => {
     const file = build(micro, optimisation, isPie);
     try {
-      const analysis = analyze({
-        program: file,
-        words: [],
-        also: [],
-        plugins: [],
-        environment: { PATH: '/usr/bin:/bin' },
-      });
+      const analysis = analysisOf(file);
       const own = [...analysis.calls]
         .filter(([, site]) => site !== undefined && site.module.path !== '[vdso]')
         .map(([name]) => name);

@@ -5,18 +5,10 @@ import { execFileSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { expect, test } from 'vitest';
-import { analyze } from '../../lib/analysis/analyze.ts';
-import { build, type Micro, micros, program } from './programs.ts';
+import { analysisOf, build, type Micro, micros, program } from './programs.ts';
 
 function callsOf(file: string): readonly string[] {
-  const analysis = analyze({
-    program: file,
-    words: [],
-    also: [],
-    plugins: [],
-    environment: { PATH: '/usr/bin:/bin' },
-    namesOnly: true,
-  });
+  const analysis = analysisOf(file, { namesOnly: true });
   expect(analysis.unknown).toEqual([]);
   return [...analysis.calls]
     .filter(([, site]) => site !== undefined && site.module.path !== '[vdso]')

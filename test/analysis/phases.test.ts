@@ -5,8 +5,9 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { type Analysis, analyze } from '../../lib/analysis/analyze.ts';
+import type { Analysis } from '../../lib/analysis/analyze.ts';
 import { temporaryFolder } from '../support/temporary.ts';
+import { analysisOf } from './programs.ts';
 
 const folder = temporaryFolder('phases');
 const cli = join(import.meta.dirname, '..', '..', 'bin', 'sandbox-run.cjs');
@@ -153,14 +154,7 @@ function compile(one: Case, flags: readonly string[]): string {
 }
 
 function ask(program: string, plugins: readonly string[] = []): Analysis {
-  return analyze({
-    program,
-    words: [],
-    also: ['@none'],
-    plugins,
-    environment: { PATH: '/usr/bin:/bin' },
-    namesOnly: true,
-  });
+  return analysisOf(program, { also: ['@none'], plugins, namesOnly: true });
 }
 
 const marked = (calls: Analysis['calls'] | undefined) =>
@@ -246,14 +240,7 @@ test('a program that starts others is not narrowed: they begin with their own st
   const file = join(folder, 'starts');
   writeFileSync(`${file}.c`, `${head}int main(void) { return system("exit 3"); }`);
   execFileSync('gcc', ['-w', '-O2', '-o', file, `${file}.c`]);
-  const analysis = analyze({
-    program: file,
-    words: [],
-    also: [],
-    plugins: [],
-    environment: { PATH: '/usr/bin:/bin' },
-    namesOnly: true,
-  });
+  const analysis = analysisOf(file, { namesOnly: true });
   expect(analysis.programs.length).toBeGreaterThan(1);
   expect(analysis.main).toBeUndefined();
 });

@@ -5,6 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type Analysis, type Asked, analyze } from '../../lib/analysis/analyze.ts';
 
 export interface Micro {
   readonly name: string;
@@ -155,6 +156,12 @@ export const micros: readonly Micro[] = [
     flags: ['-fno-exceptions'],
   },
 ];
+
+/** What is found in a program that is started without words, and with nothing else said. */
+export function analysisOf(program: string, said: Partial<Asked> = {}): Analysis {
+  const environment = { PATH: '/usr/bin:/bin' };
+  return analyze({ program, words: [], also: [], plugins: [], environment, ...said });
+}
 
 /** Builds a program; the file's path. Debian: gcc, g++. */
 export function build(micro: Micro, optimisation: string, isPie: boolean): string {

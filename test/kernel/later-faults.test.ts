@@ -6,6 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { injectorSources } from '../support/native-core.ts';
 import { packed, run } from './face.ts';
 import { at } from './face-later.ts';
 import { allBut } from './policies.ts';
@@ -186,21 +187,7 @@ test.runIf(ordinary !== undefined)('a program that may not be read: 125', async 
 });
 
 describe('the helper killed at each of its requests in turn', () => {
-  const core = [
-    'cookie',
-    'execute',
-    'execvp',
-    'image',
-    'inject',
-    'install',
-    'launch',
-    'prepare',
-    'rehearse',
-    'shelter',
-    'spawn',
-    'tracing',
-  ];
-  const sources = core.map((one) => join(root, 'native', 'core', `${one}.c`));
+  const sources = injectorSources.map((one) => join(root, one));
   const nameOf = (request: number) =>
     Object.entries(steps)
       .find(([, one]) => one === request)![0]
