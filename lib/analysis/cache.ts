@@ -16,11 +16,11 @@ import {
 } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { configurationIn } from './configuration.ts';
-import { programsIn, scriptText, searchPathOf } from './programs.ts';
+import { programsIn, scriptText, searchPathOf, wordsThatMatter } from './programs.ts';
 import { hash, type KnownFile, knownFile, type Meaning, stillTheSame } from './states.ts';
 
 /** Raised whenever entries are written in another form. */
-const FORMAT = 2;
+const FORMAT = 3;
 
 export interface Question {
   /** The program's path. */
@@ -99,7 +99,8 @@ function keyOf(question: Question, version: string, withWords: boolean): string 
     PATH ?? null,
     question.namesOnly === true,
     question.wholeOnly === true,
-    withWords ? words : null,
+    // `git log` and `git status` are the same question.
+    withWords ? wordsThatMatter(words, searchPathOf(environment)) : null,
     withWords || isRelative ? process.cwd() : null,
   ];
   return hash(JSON.stringify(parts));

@@ -103,6 +103,17 @@ export function programsIn(text: string, searchPath: string): readonly string[] 
   return [...words].map((word) => inPath(word, searchPath)).filter((path) => path !== undefined);
 }
 
+/** The words of a command line that can mean something to an analysis (analyze.ts): programs, commands that name programs, and
+ * texts. Others are none now, and would be found here once they are. */
+export function wordsThatMatter(words: readonly string[], searchPath: string): readonly string[] {
+  return words.filter(
+    (word) =>
+      inPath(word, searchPath) !== undefined ||
+      (/[\s;|&]/.test(word) && programsIn(word, searchPath).length > 0) ||
+      (/[./]/.test(word) && scriptText(word) !== undefined),
+  );
+}
+
 /** A script's text; undefined for what is no text or too long. */
 export function scriptText(path: string): string | undefined {
   try {

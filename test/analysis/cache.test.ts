@@ -80,8 +80,18 @@ describe('the same question', () => {
     expect(recall({ ...question, words: ['x'] }, VERSION)?.usesWords).toBe(false);
     rmSync(kept, { recursive: true });
     remember(question, VERSION, { ...answer, usesWords: true }, { start: later(), files: [], texts: [] });
-    expect(recall({ ...question, words: ['x'] }, VERSION)).toBeUndefined();
+    expect(recall({ ...question, words: ['cat'] }, VERSION)).toBeUndefined();
     expect(recalled()?.usesWords).toBe(true);
+  });
+
+  test('words that name no program and no text make no other question', () => {
+    remember(question, VERSION, { ...answer, usesWords: true }, { start: later(), files: [], texts: [] });
+    const asked = (...words: string[]) => recall({ ...question, words }, VERSION)?.usesWords;
+    for (const word of ['--version', 'status', 'no such;program', at('absent.txt'), at('lib')])
+      expect(asked(word), word).toBe(true);
+    put('script.txt', 'some text');
+    for (const word of ['cat', 'x;cat', '/bin/cat', at('script.txt')])
+      expect(asked(word), word).toBeUndefined();
   });
 });
 
