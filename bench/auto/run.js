@@ -1,6 +1,7 @@
 // `npm run bench:auto [-- WORD …]`: each command line bare and under --auto, in fresh copies of the same folder. Output, exit status
 // and signal have to be the same, and every call that strace sees has to be permitted with the arguments that it had. WORDs choose lines that contain one.
-// `warm` alone measures starts whose answer is kept (warm.js); `tightness` and `usr-bin` count calls (tightness.js, usr-bin.js).
+// `warm` alone measures starts whose answer is kept (warm.js); `tightness` and `usr-bin` count calls (tightness.js, usr-bin.js);
+// `sweep` compares programs that nobody chose (sweep.js).
 // Needs Debian's strace, and the programs of lines.js; a program that is missing is said. `--at=main`: the filter of each line's
 // own program gets narrower when main begins. `--part=2/3`: only the second of each three lines.
 
@@ -12,6 +13,7 @@ import { fileURLToPath } from 'node:url';
 import { parsePolicy } from '../../dist/lib/index.js';
 import { lines } from './lines.js';
 import { compareServer, lacking, servers } from './servers.js';
+import { sweep } from './sweep.js';
 import { tightness } from './tightness.js';
 import { refusedCalls } from './trace.js';
 import { usrBin } from './usr-bin.js';
@@ -45,10 +47,15 @@ const chosen = lines
   .filter((line) => wanted.every((word) => word.startsWith('--') || line.words.join(' ').includes(word)))
   .filter((_, index) => index % parts === part - 1);
 
-if (wanted[0] === 'tightness' || wanted[0] === 'usr-bin') {
+const others = {
+  tightness,
+  'usr-bin': () => usrBin(part, parts),
+  sweep: () => sweep(wanted, part, parts),
+};
+if (Object.hasOwn(others, wanted[0] ?? '')) {
   rmSync(scratch, { recursive: true });
-  await (wanted[0] === 'tightness' ? tightness() : usrBin(part, parts));
-  process.exit(0);
+  await others[wanted[0]]();
+  process.exit();
 }
 
 /** Calls that differ from run to run are no difference: addresses, times and numbers of processes in the output. */
