@@ -8,8 +8,8 @@
 //   pino.cjs     the log's library, for the first line that is really written
 //   watch.cjs    the process beside a program that is watched: a script of its own, started by Node itself
 //   report/      what the report of an analysis shows its data with (lib/analysis/report/html.ts)
-//   tables/      the kernel's tables (lib/linux/data) are most of the text, and a start needs one or two of them, so each is a
-//                file that is read when the table is first looked into
+//   tables/      the tables (the kernel's in lib/linux/data, and others) are most of the text, and a start needs one or two of
+//                them, so each is a file that is read when the table is first looked into
 
 import { createHash } from 'node:crypto';
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -177,7 +177,7 @@ const fromStart = {
 /** A shorter text than this is not worth a file. */
 const SHORT = 1000;
 
-/** esbuild's plugin for the modules of lib/linux/data, which export texts. @param {string} folder @returns {import('esbuild').Plugin} */
+/** esbuild's plugin for the modules in folders named data, which export texts. @param {string} folder @returns {import('esbuild').Plugin} */
 function tablesBeside(folder) {
   return {
     name: 'tables',
@@ -205,10 +205,10 @@ function tablesBeside(folder) {
 /** An export of such a module: a getter that reads the text when it is first asked for.
  * @param {string} folder @param {string} name @param {unknown} text */
 function exportOf(folder, name, text) {
-  if (typeof text !== 'string') throw new Error(`lib/linux/data: ${name} is no text`);
+  if (typeof text !== 'string') throw new Error(`table ${name} is no text`);
   if (text.length < SHORT) return `exports.${name} = ${JSON.stringify(text)};`;
   // Read as one byte a character, which is the fastest.
-  if (/[^\0-\x7f]/.test(text)) throw new Error(`lib/linux/data: ${name} is not ASCII`);
+  if (/[^\0-\x7f]/.test(text)) throw new Error(`table ${name} is not ASCII`);
   mkdirSync(join(folder, 'tables'), { recursive: true });
   writeFileSync(join(folder, 'tables', `${name}.txt`), text);
   const path = `require('node:path').join(__filename, '../tables/${name}.txt')`;

@@ -21,7 +21,8 @@ import {
 import { firstFrom } from '../elf/order.ts';
 import { type Relocations, readRelocations, relocationTypes } from '../elf/relocations.ts';
 import { type FunctionRange, functionRanges, landingPads } from '../elf/unwind.ts';
-import { type Pieces, piecesOf } from './objects.ts';
+import { knownObjects } from './known-objects.ts';
+import { objectsOf, type Pieces, piecesOf } from './objects.ts';
 import { flow, found, readInstruction, reference } from './x86-64/lengths.ts';
 
 /** What an instruction does with the address that stands in it. */
@@ -75,7 +76,7 @@ export interface CodeFile {
   readonly width: Uint8Array;
   /** The data in pieces (objects.ts). */
   readonly pieces: Pieces;
-  /** There is a full table of symbols, so that most pieces are objects. */
+  /** There is a full table of symbols, or one of objects, so that most pieces are objects. */
   readonly knowsObjects: boolean;
   /** Files that were looked for to know the pieces. */
   readonly looked: readonly string[];
@@ -121,12 +122,18 @@ export function readCode(elf: ElfFile): CodeFile {
   const references = finish(collector);
   const debug = readDebugSymbols(elf);
   const symbols = [...(dynamic?.symbols ?? []), ...debug.symbols];
+  const known = debug.symbols.length > 0 ? undefined : knownObjects(elf, regions);
   const functions = cutGaps(elf, symbols, dynamic, relocations, regions, pieces, references);
   const { personalities } = unwind;
   const unwound = new Map(ranges.filter((one) => one.lsda !== 0).map((one) => [one.start, one]));
   const objects = {
-    pieces: piecesOf(regions, relocations, symbols, isFixed || reachesByOffset(regions, symbols)),
-    knowsObjects: debug.symbols.length > 0,
+    pieces: piecesOf(
+      regions,
+      relocations,
+      objectsOf(symbols, known),
+      isFixed || reachesByOffset(regions, symbols),
+    ),
+    knowsObjects: debug.symbols.length > 0 || known !== undefined,
     looked: debug.looked,
   };
   return {
@@ -164,7 +171,7 @@ export function readSurface(elf: ElfFile, dynamic: Dynamic | undefined): CodeFil
     dynamic,
     relocations,
     regions,
-    pieces: piecesOf(regions, relocations, dynamic?.symbols ?? [], false),
+    pieces: piecesOf(regions, relocations, objectsOf(dynamic?.symbols ?? []), false),
     knowsObjects: false,
     looked: [],
     isFixed: false,

@@ -1,6 +1,7 @@
 // Where one object of data ends and the next begins. An address that is taken covers its object; where bounds are not
 // known for certain, it covers all that lies between the certain objects around it. Certain are sizes in tables of symbols
-// (the file's own, or of its separate debug file), and the tables of functions behind glibc's streams, whose form is known.
+// (the file's own, or of its separate debug file), those that were taken from such files before (known-objects.ts), and the
+// tables of functions behind glibc's streams, whose form is known.
 
 import { type ElfSymbol, STT_OBJECT } from '../elf/dynamic.ts';
 import { firstFrom } from '../elf/order.ts';
@@ -26,22 +27,26 @@ const STREAM_TABLES = '__libc_IO_vtables';
 const STREAM_TABLE = 168;
 const STREAM_STRIDES = [192, 168];
 
-/** `isFixed`: the file is loaded at a fixed address, where compilers fold a constant into an object's address before they index
+/** An object of data: the linked addresses of its first byte and of the one behind its last. */
+export interface Bounds {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** `objects`: ascending and apart (objectsOf). `isFixed`: the file is loaded at a fixed address, where compilers fold a constant into an object's address before they index
  * it; then nothing is split. */
 export function piecesOf(
   regions: readonly Region[],
   relocations: Relocations,
-  symbols: readonly ElfSymbol[],
+  objects: readonly Bounds[],
   isFixed: boolean,
 ): Pieces {
   const start: number[] = [];
   const end: number[] = [];
   const owner: number[] = [];
-  const objects = isFixed ? [] : objectsOf(symbols);
-  let next = 0;
-  regions.forEach((region, index) => {
+  for (const [index, region] of regions.entries()) {
     // Words of an offset table stand each for itself.
-    if (region.isCode || region.isSlots) return;
+    if (region.isCode || region.isSlots) continue;
     const add = (from: number, to: number) => {
       if (to <= from) return;
       start.push(from);
@@ -49,38 +54,53 @@ export function piecesOf(
       owner.push(index);
     };
     let at = region.start;
-    const first = firstRelocation(relocations, region.start);
-    const holdsPointers = first < relocations.count && relocations.place[first]! < region.end;
-    if (!isFixed && holdsPointers && region.name === STREAM_TABLES) {
+    const split = isFixed ? 'nothing' : splitOf(region, relocations);
+    if (split === 'streams') {
       for (const table of streamTables(region, relocations)) {
         add(at, table);
         at = table;
       }
-    } else if (holdsPointers && !walked.test(region.name)) {
-      while (next < objects.length && objects[next]!.start < region.start) next++;
-      for (; next < objects.length && objects[next]!.end <= region.end; next++) {
-        const object = objects[next]!;
+    } else if (split === 'objects') {
+      for (const object of objectsIn(region, objects)) {
         add(at, object.start);
         add(object.start, object.end);
         at = object.end;
       }
     }
     add(at, region.end);
-  });
+  }
   return { start: Float64Array.from(start), end: Float64Array.from(end), region: Int32Array.from(owner) };
 }
 
-/** Ranges of objects, ascending; what overlaps (other names of the same, parts of it) is one. */
-function objectsOf(symbols: readonly ElfSymbol[]): readonly { start: number; end: number }[] {
+/** What a region that is not code is split by: only where pointers stand does it matter. */
+export function splitOf(region: Region, relocations: Relocations): 'objects' | 'streams' | 'nothing' {
+  const first = firstRelocation(relocations, region.start);
+  const holdsPointers = first < relocations.count && relocations.place[first]! < region.end;
+  if (region.isCode || region.isSlots || !holdsPointers) return 'nothing';
+  if (region.name === STREAM_TABLES) return 'streams';
+  return walked.test(region.name) ? 'nothing' : 'objects';
+}
+
+/** Those that lie in a region altogether. */
+export function objectsIn(region: Bounds, objects: readonly Bounds[]): readonly Bounds[] {
+  const first = firstFrom(objects.length, (at) => objects[at]!.start < region.start);
+  const behind = firstFrom(objects.length, (at) => objects[at]!.end <= region.end);
+  return objects.slice(first, Math.max(first, behind));
+}
+
+/** Bounds of the objects that symbols name and of those that are known otherwise, ascending; what overlaps (other names of the
+ * same, parts of it) is one. */
+export function objectsOf(symbols: readonly ElfSymbol[], known: readonly Bounds[] = []): readonly Bounds[] {
   const all = symbols
     .filter((one) => one.defined && one.type === STT_OBJECT && one.size > 0)
     .map((one) => ({ start: one.address, end: one.address + one.size }))
+    .concat(known)
     .sort((a, b) => a.start - b.start);
   const merged: { start: number; end: number }[] = [];
   for (const one of all) {
     const last = merged.at(-1);
     if (last !== undefined && one.start < last.end) last.end = Math.max(last.end, one.end);
-    else merged.push(one);
+    else merged.push({ ...one });
   }
   return merged;
 }

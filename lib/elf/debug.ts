@@ -17,14 +17,15 @@ export interface DebugSymbols {
   readonly looked: readonly string[];
 }
 
-/** The full table of symbols: the file's own, else that of its separate debug file; empty where there is none. */
-export function readDebugSymbols(elf: ElfFile): DebugSymbols {
+/** The full table of symbols: the file's own, else that of its separate debug file in `folder` or beside it; empty where there
+ * is none. */
+export function readDebugSymbols(elf: ElfFile, folder = FOLDER): DebugSymbols {
   const own = readFullSymbols(elf);
   if (own.length > 0) return { symbols: own, looked: [] };
   const id = buildId(elf);
   if (id === undefined) return { symbols: [], looked: [] };
   const looked: string[] = [];
-  for (const path of candidates(elf, id)) {
+  for (const path of candidates(elf, id, folder)) {
     looked.push(path);
     const symbols = symbolsOf(path, id);
     if (symbols !== undefined) return { symbols, looked };
@@ -32,15 +33,15 @@ export function readDebugSymbols(elf: ElfFile): DebugSymbols {
   return { symbols: [], looked };
 }
 
-function candidates(elf: ElfFile, id: string): readonly string[] {
-  const byId = join(FOLDER, '.build-id', id.slice(0, 2), `${id.slice(2)}.debug`);
+function candidates(elf: ElfFile, id: string, root: string): readonly string[] {
+  const byId = join(root, '.build-id', id.slice(0, 2), `${id.slice(2)}.debug`);
   const link = elf.allSections.find((one) => one.name === '.gnu_debuglink');
   if (link === undefined || link.size < 8) return [byId];
   const text = elf.bytes.toString('latin1', link.offset, link.offset + link.size - 4);
   const name = text.slice(0, text.indexOf('\0'));
   if (name === '' || name !== basename(name)) return [byId];
   const folder = dirname(elf.file);
-  return [byId, join(folder, name), join(folder, '.debug', name), join(FOLDER, folder, name)];
+  return [byId, join(folder, name), join(folder, '.debug', name), join(root, folder, name)];
 }
 
 /** undefined: no such file, another build's, or one that makes no sense. */
