@@ -20,13 +20,14 @@ import {
   unknownBits,
   withStep,
 } from './bits.ts';
-import { bodyOf, operationAt, referencesTo } from './bodies.ts';
+import { bodyOf, operationAt, readAt, referencesTo } from './bodies.ts';
 import { type CodeFile, functionAt, regionAt, use } from './code.ts';
 import { frameOf } from './frames.ts';
 import { carried, isGo, keyOfPlace, type Load, type Place, type Source, sourcesOf } from './places.ts';
 import { isReached, type Reach } from './reach.ts';
 import { callsThroughPointers, type Way, waysTo } from './ways.ts';
 import type { Module, Spot } from './world.ts';
+import { flow, found } from './x86-64/lengths.ts';
 
 export interface Lost extends Spot {
   readonly why: string;
@@ -464,8 +465,11 @@ function throughPointer(search: Search, state: State, index: number, module: Mod
   }
   search.isThroughPointer = true;
   search.isOpen = true;
-  for (const address of sites)
-    cross(search, { ...state, tracks: others, isGuess: true }, index, { module, address }, true);
+  for (const address of sites) {
+    readAt(module.code, address);
+    const isCall = found.flow === flow.callIndirect;
+    cross(search, { ...state, tracks: others, isGuess: true }, index, { module, address }, isCall);
+  }
 }
 
 /** Memory that nobody can write: in a read-only part of the file, and without a relocation. */

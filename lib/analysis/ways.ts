@@ -84,6 +84,8 @@ function* findWays(reach: Reach, spot: Spot, index: number): Generator<Way> {
     if (kind === use.jump && functionAt(code, site) === index) continue;
     if (kind === use.jump) yield { kind: 'jump', spot: { module, address: site } };
     else if (kind === use.call) yield { kind: 'call', spot: { module, address: site } };
+    else if (!isCase && isLabel(spot, index, position, kind))
+      yield { kind: 'lost', why: 'a place within a function whose address is taken' };
     else if (!isCase) yield { kind: 'pointer', module };
   }
   if (!isCase) yield* fromElsewhere(reach, spot, index, position === 0);
@@ -165,9 +167,19 @@ function* fromElsewhere(reach: Reach, spot: Spot, index: number, isStart: boolea
   }
 }
 
+/** Whether what is named is no function, but a place where one goes on: compilers take its address to come back to it. */
+function isLabel({ module }: Spot, index: number, position: number, kind: number): boolean {
+  return (
+    position > 0 &&
+    (kind === use.address || kind === use.constant) &&
+    module.code.functionIsKnown[index] === 1
+  );
+}
+
 const pointerCalls = new WeakMap<Module, readonly number[]>();
 
-/** Every reached call through a pointer in a file. */
+/** Every reached call through a pointer in a file, and jump that can stand for one at a function's end: with nothing of its own on
+ * the stack, or nobody knows what. */
 export function callsThroughPointers(reach: Reach, module: Module): readonly number[] {
   let sites = pointerCalls.get(module);
   if (sites === undefined) {
@@ -177,15 +189,28 @@ export function callsThroughPointers(reach: Reach, module: Module): readonly num
       const end = code.functionEnd[index]!;
       const region = code.regions[regionAt(code, code.functionStart[index]!)]!;
       const shift = region.offset! - region.start;
-      for (let address = code.functionStart[index]!; address < end; address += found.length) {
+      for (let address = code.functionStart[index]!, next = 0; address < end; address = next) {
         readInstruction(code.elf.bytes, address + shift, end + shift);
-        if (found.flow === flow.callIndirect && found.reference !== reference.memory) list.push(address);
+        next = address + found.length;
+        const { flow: where, reference: named } = found;
+        if (named === reference.memory) continue;
+        if (
+          where === flow.callIndirect ||
+          (where === flow.jumpIndirect && endsHere(reach, module, index, address))
+        )
+          list.push(address);
       }
     }
     sites = list;
     pointerCalls.set(module, sites);
   }
   return sites.filter((address) => isReached(reach, module, address));
+}
+
+/** Whether nothing of a function is left on the stack at a jump, as far as is known. */
+function endsHere(reach: Reach, module: Module, index: number, address: number): boolean {
+  const depth = frameOf(reach.world, module, index).stack[bodyOf(module, index).positions.get(address)!];
+  return depth === undefined || Number.isNaN(depth) || depth === 0;
 }
 
 /** Words in memory that hold an address of code, by that address. */

@@ -5,7 +5,10 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'vitest';
 import { type Analysis, type Asked, analyze } from '../../lib/analysis/analyze.ts';
+import { spawnSync } from '../../lib/node/sync.ts';
+import type { Policy } from '../../lib/policy/model.ts';
 
 export interface Micro {
   readonly name: string;
@@ -14,8 +17,9 @@ export interface Micro {
   readonly calls: readonly string[];
   readonly flags?: readonly string[];
   readonly language?: 'c' | 'c++';
-  /** A number cannot be known. */
+  /** A number cannot be known: in any case, or without optimisation. */
   readonly isWide?: true;
+  readonly isWidePlain?: true;
 }
 
 /** __NR_ numbers of x86-64 that the programs use: getpid 39, getppid 110, getuid 102, getgid 104, gettid 186, sync 162,
@@ -26,8 +30,10 @@ const head = `
 SELF long call(long n) { long r; __asm__ volatile("syscall" : "=a"(r) : "a"(n) : "rcx", "r11", "memory"); return r; }
 extern volatile int argc_; volatile int argc_;
 `;
+/** How many words the program was started with chooses among its ways: `argc_` is 1 and more. */
 const tail = `
-__attribute__((force_align_arg_pointer, noreturn, used)) void _start(void) { run(); for (;;) call(60); }
+__attribute__((used)) void begin(int words) { argc_ = words; run(); for (;;) call(60); }
+__asm__(".text\\n.globl _start\\n.type _start,@function\\n_start: .cfi_startproc\\n.cfi_undefined rip\\nmov (%rsp),%edi\\nand $-16,%rsp\\ncall begin\\nhlt\\n.cfi_endproc\\n");
 `;
 export const program = (text: string) => `${head}${text}${tail}`;
 
@@ -69,9 +75,9 @@ export const micros: readonly Micro[] = [
   {
     name: 'a switch whose cases lie in a part that was moved away',
     source: program(
-      'FAR __attribute__((cold)) void rare(int a) { call(162 + (a & 0)); } FAR void pick(int a) { switch (a) { case 0: call(39); break; case 1: rare(1); break; case 2: call(102); break; case 3: rare(3); break; case 4: call(104); break; case 5: call(186); } } void run(void) { pick(argc_); }',
+      'FAR __attribute__((cold)) void rare(int a) { call(152 + (a & 0)); } FAR void pick(int a) { switch (a) { case 0: call(39); break; case 1: rare(1); break; case 2: call(102); break; case 3: rare(3); break; case 4: call(104); break; case 5: call(186); } } void run(void) { pick(argc_); }',
     ),
-    calls: ['getpid', 'sync', 'getuid', 'getgid', 'gettid'],
+    calls: ['getpid', 'munlockall', 'getuid', 'getgid', 'gettid'],
     flags: ['-freorder-blocks-and-partition'],
   },
   {
@@ -177,6 +183,8 @@ export function build(micro: Micro, optimisation: string, isPie: boolean): strin
     '-nostdlib',
     '-ffreestanding',
     '-fno-stack-protector',
+    // A caller knows no more of a function than the ABI says.
+    '-fno-ipa-ra',
     '-fcf-protection=none',
     ...link,
     ...(micro.flags ?? []),
@@ -185,4 +193,18 @@ export function build(micro: Micro, optimisation: string, isPie: boolean): strin
     source,
   ]);
   return file;
+}
+
+const WAYS = 4;
+
+/** Starts a program with one to four words under a policy: it has to come to its end. */
+export function runsUnder(policy: Policy, file: string): void {
+  for (let words = 0; words < WAYS; words++) {
+    const { signal, error } = spawnSync(file, new Array<string>(words).fill('x'), {
+      sandbox: policy,
+      stdio: 'ignore',
+      timeout: 10_000,
+    });
+    expect({ words, signal, error }).toEqual({ words, signal: null, error: undefined });
+  }
 }
