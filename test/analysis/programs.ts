@@ -30,11 +30,13 @@ const head = `
 SELF long call(long n) { long r; __asm__ volatile("syscall" : "=a"(r) : "a"(n) : "rcx", "r11", "memory"); return r; }
 extern volatile int argc_; volatile int argc_;
 `;
-/** How many words the program was started with chooses among its ways: `argc_` is 1 and more. */
-const tail = `
-__attribute__((used)) void begin(int words) { argc_ = words; run(); for (;;) call(60); }
+/** Begins with how many words the program was started with: `argc_` is 1 and more, and chooses among its ways. */
+export const start = `
 __asm__(".text\\n.globl _start\\n.type _start,@function\\n_start: .cfi_startproc\\n.cfi_undefined rip\\nmov (%rsp),%edi\\nand $-16,%rsp\\ncall begin\\nhlt\\n.cfi_endproc\\n");
 `;
+const tail = `
+__attribute__((used)) void begin(int words) { argc_ = words; run(); for (;;) call(60); }
+${start}`;
 export const program = (text: string) => `${head}${text}${tail}`;
 
 export const micros: readonly Micro[] = [
