@@ -5,6 +5,7 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     exclude: [
       'test/analysis/auto.test.ts',
+      'test/analysis/languages.test.ts',
       'test/analysis/servers.test.ts',
       'test/fuzz/**',
       'test/kernel/*-faults.test.ts',

@@ -171,7 +171,7 @@ function slotOfStub(code: CodeFile, address: number): number | undefined {
   return undefined;
 }
 
-function targetsOfSlot(world: World, module: Module, slot: number): readonly Spot[] {
+export function targetsOfSlot(world: World, module: Module, slot: number): readonly Spot[] {
   const index = firstRelocation(module.code.relocations, slot);
   if (index >= module.code.relocations.count || module.code.relocations.place[index] !== slot) return [];
   if (module.code.relocations.type[index] === relocationTypes.irelative) return [];
@@ -188,83 +188,59 @@ export function endsThere(world: World, module: Module, address: number): boolea
       const { code } = callee.module;
       const index = functionAt(code, callee.address);
       if (callee.module.isSurface || index < 0 || code.functionStart[index] !== callee.address) return false;
-      return bodyOf(callee.module, index).neverReturns;
+      return code.functionIsKnown[index] === 1
+        ? bodyOf(callee.module, index).neverReturns
+        : hasNoWayOut(world, callee.module, index);
     })
   );
 }
 
-const twice = new WeakMap<Module, Map<number, boolean>>();
+const MAX_DEPTH = 32;
+let asking = 0;
+const endless = new WeakMap<Module, Map<number, boolean>>();
 
-/** Whether a call can come back twice, so that memory on the stack may have changed since: setjmp(3) and getcontext(3), known by
- * what they do, for programs without symbols have them, too, and vfork(2), made by a function that is called. */
-export function returnsTwice(world: World, module: Module, address: number): boolean {
-  return calleesOf(world, module, address).some((callee) => comesBackTwice(world, callee, MAX_STUBS));
-}
-
-/** One function that only jumps to another, and so on (glibc's setjmp, _setjmp and __sigsetjmp). */
-const MAX_STUBS = 3;
-
-function comesBackTwice(world: World, { module, address }: Spot, stubs: number): boolean {
-  const { code } = module;
-  const index = functionAt(code, address);
-  if (index < 0 || module.isSurface) return false;
-  let known = twice.get(module);
+/** The same of code whose bounds are not known, and in which other functions may stand behind the first: what control can come to
+ * from its start. */
+function hasNoWayOut(world: World, module: Module, index: number): boolean {
+  let known = endless.get(module);
   if (known === undefined) {
     known = new Map();
-    twice.set(module, known);
+    endless.set(module, known);
   }
   let answer = known.get(index);
   if (answer === undefined) {
-    answer =
-      keepsRegisters(module, index) ||
-      (stubs > 0 && leavesBy(world, module, index).some((to) => comesBackTwice(world, to, stubs - 1)));
+    // Who is asked while the question is open, or too deep within it, is taken to come back.
+    known.set(index, false);
+    if (asking >= MAX_DEPTH) return false;
+    asking++;
+    answer = !canLeave(world, module, index);
+    asking--;
     known.set(index, answer);
   }
   return answer;
 }
 
-const RAX = 0;
-const VFORK = 58n;
-/** Registers that a function gives back and that code uses freely: RBX, R12 … R15. */
-const kept = (1 << 3) | (0b1111 << 12);
-const MOST_KEPT = 4;
-
-/** Whether a function stores the registers that its caller had, otherwise than on the stack to restore them; or runs a child on
- * its caller's stack. */
-function keepsRegisters(module: Module, index: number): boolean {
-  let written = 0;
-  let stored = 0;
-  let number: bigint | undefined;
-  for (const address of bodyOf(module, index).addresses) {
-    const { kind, register, result, writes, store, stored: what } = operationAt(module.code, address);
-    if (kind === 'syscall' && number === VFORK) return true;
-    if (kind === 'plain' && typeof store === 'object' && what[0]?.kind === 'place') {
-      const { place } = what[0];
-      if (place.kind === 'register') stored |= (1 << place.register) & kept & ~written;
-    }
-    if (register === RAX) number = result[0]?.kind === 'constant' ? result[0].value : undefined;
-    written |= writes;
-  }
-  return [...stored.toString(2)].filter((bit) => bit === '1').length >= MOST_KEPT;
-}
-
-/** Where a function jumps to that lies outside of it. */
-function leavesBy(world: World, module: Module, index: number): readonly Spot[] {
+function canLeave(world: World, module: Module, index: number): boolean {
   const { code } = module;
   const start = code.functionStart[index]!;
   const end = code.functionEnd[index]!;
-  const [first, behind] = sitesBetween(code.site, start, end);
-  const places: Spot[] = [];
-  for (let at = first; at < behind; at++) {
-    const target = code.target[at]!;
-    if (code.use[at] === use.jump && (target < start || target >= end))
-      places.push({ module, address: target });
-    else if (code.use[at] === use.through) {
-      readAt(code, code.site[at]!);
-      if (found.flow === flow.jumpIndirect) places.push(...targetsOfSlot(world, module, target));
-    }
+  const seen = new Set<number>();
+  const queue = [start];
+  for (let address = queue.pop(); address !== undefined; address = queue.pop()) {
+    if (address < start || address >= end) return true;
+    if (seen.has(address)) continue;
+    seen.add(address);
+    readAt(code, address);
+    const { flow: where, length, target } = found;
+    if (where === flow.return || where === flow.jumpIndirect || where === flow.invalid) return true;
+    if (where === flow.jump || where === flow.branch) queue.push(address + length + target);
+    const goesOn =
+      where !== flow.jump &&
+      where !== flow.stop &&
+      (where !== flow.call || !endsThere(world, module, address));
+    if (goesOn) queue.push(address + length);
   }
-  return places;
+  return false;
 }
 
 const orders = new WeakMap<Module, { order: Uint32Array; target: Float64Array }>();

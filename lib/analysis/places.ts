@@ -3,9 +3,10 @@
 // out of hands.
 
 import { cut, type Operator, type Step } from './bits.ts';
-import { operationAt, returnsTwice } from './bodies.ts';
+import { operationAt } from './bodies.ts';
 import type { CodeFile } from './code.ts';
 import { depthAt, type Frame, frameOf, isExposed, stackOffset } from './frames.ts';
+import { returnsTwice } from './twice.ts';
 import type { Module, World } from './world.ts';
 import { type Memory, type Operand, type Operation, type Origin, RBP, RSP } from './x86-64/operations.ts';
 

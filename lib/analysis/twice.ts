@@ -1,0 +1,81 @@
+// Functions whose calls come back twice, so that memory on the stack may have changed since: setjmp(3) and getcontext(3), known by
+// what they do, for programs without symbols have them, too, and vfork(2), made by a function that is called.
+
+import { bodyOf, calleesOf, operationAt, readAt, targetsOfSlot } from './bodies.ts';
+import { functionAt, use } from './code.ts';
+import { sitesBetween } from './tables.ts';
+import type { Module, Spot, World } from './world.ts';
+import { flow, found } from './x86-64/lengths.ts';
+
+const twice = new WeakMap<Module, Map<number, boolean>>();
+
+/** Whether a call at an address can come back twice. */
+export function returnsTwice(world: World, module: Module, address: number): boolean {
+  return calleesOf(world, module, address).some((callee) => comesBackTwice(world, callee, MAX_STUBS));
+}
+
+/** One function that only jumps to another, and so on (glibc's setjmp, _setjmp and __sigsetjmp). */
+const MAX_STUBS = 3;
+
+function comesBackTwice(world: World, { module, address }: Spot, stubs: number): boolean {
+  const { code } = module;
+  const index = functionAt(code, address);
+  if (index < 0 || module.isSurface) return false;
+  let known = twice.get(module);
+  if (known === undefined) {
+    known = new Map();
+    twice.set(module, known);
+  }
+  let answer = known.get(index);
+  if (answer === undefined) {
+    answer =
+      keepsRegisters(module, index) ||
+      (stubs > 0 && leavesBy(world, module, index).some((to) => comesBackTwice(world, to, stubs - 1)));
+    known.set(index, answer);
+  }
+  return answer;
+}
+
+const RAX = 0;
+const VFORK = 58n;
+/** Registers that a function gives back and that code uses freely: RBX, R12 … R15. */
+const kept = (1 << 3) | (0b1111 << 12);
+const MOST_KEPT = 4;
+
+/** Whether a function stores the registers that its caller had, otherwise than on the stack to restore them; or runs a child on
+ * its caller's stack. */
+function keepsRegisters(module: Module, index: number): boolean {
+  let written = 0;
+  let stored = 0;
+  let number: bigint | undefined;
+  for (const address of bodyOf(module, index).addresses) {
+    const { kind, register, result, writes, store, stored: what } = operationAt(module.code, address);
+    if (kind === 'syscall' && number === VFORK) return true;
+    if (kind === 'plain' && typeof store === 'object' && what[0]?.kind === 'place') {
+      const { place } = what[0];
+      if (place.kind === 'register') stored |= (1 << place.register) & kept & ~written;
+    }
+    if (register === RAX) number = result[0]?.kind === 'constant' ? result[0].value : undefined;
+    written |= writes;
+  }
+  return [...stored.toString(2)].filter((bit) => bit === '1').length >= MOST_KEPT;
+}
+
+/** Where a function jumps to that lies outside of it. */
+function leavesBy(world: World, module: Module, index: number): readonly Spot[] {
+  const { code } = module;
+  const start = code.functionStart[index]!;
+  const end = code.functionEnd[index]!;
+  const [first, behind] = sitesBetween(code.site, start, end);
+  const places: Spot[] = [];
+  for (let at = first; at < behind; at++) {
+    const target = code.target[at]!;
+    if (code.use[at] === use.jump && (target < start || target >= end))
+      places.push({ module, address: target });
+    else if (code.use[at] === use.through) {
+      readAt(code, code.site[at]!);
+      if (found.flow === flow.jumpIndirect) places.push(...targetsOfSlot(world, module, target));
+    }
+  }
+  return places;
+}
