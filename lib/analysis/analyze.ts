@@ -3,17 +3,18 @@
 // its number. What cannot be known is said, and widened.
 
 import { readFileSync } from 'node:fs';
-import { EM_X86_64, isElf, parseElf } from '../elf/file.ts';
+import { EM_X86_64, isElf } from '../elf/file.ts';
 import { findLibrary } from '../elf/search.ts';
 import { SandboxError } from '../errors.ts';
 import { abis } from '../linux/abi.ts';
 import { groupMembers } from '../linux/groups.ts';
+import { syscallNumber } from '../linux/syscalls.ts';
 import { argumentsOfCalls, type CallArguments } from './arguments.ts';
 import { assumptionsOf } from './assumptions.ts';
 import type { Question } from './cache.ts';
 import { functionAt, regionAt } from './code.ts';
 import { configuredLibraries, librariesIn } from './configuration.ts';
-import { type CallSite, callSites, setIdCalls } from './numbers.ts';
+import { type CallSite, callSites, identityChanges } from './numbers.ts';
 import { laterReach } from './phases.ts';
 import { families, familyFiles, nameServices } from './plugins.ts';
 import {
@@ -36,7 +37,8 @@ import {
   run,
 } from './reach.ts';
 import { mentions } from './strings.ts';
-import { addModule, addPlugin, addProgram, type Module, newWorld, requester, type World } from './world.ts';
+import { addOffered, addUnseenLookups, addVdso, isOffered, VDSO } from './vdso.ts';
+import { addPlugin, addProgram, type Module, newWorld, requester, type World } from './world.ts';
 
 /** A question with an ear for its progress. */
 export interface Asked extends Question {
@@ -143,7 +145,13 @@ export function analyze(question: Asked): Analysis {
   question.progress?.(`reading ${question.program}`);
   addStart(work, question.program, true);
   work.starting = new Set(world.modules);
-  addVdso(work);
+  try {
+    addVdso(world);
+  } catch {
+    work.notices.push(
+      'the vDSO cannot be read; the calls that stand for it are taken from the C library alone',
+    );
+  }
   settle(work, false);
   // Plug-ins are looked at as wholes: that one of them could execute a program says nothing about this one.
   const starters = callSites(work.reach, abi).filter((site) => executing(work, site));
@@ -258,40 +266,14 @@ function tryStart(work: Work, path: string): void {
   }
 }
 
-/** The kernel's own library, which is in every process: its calls are what time functions fall back on. */
-function addVdso(work: Work): void {
-  try {
-    const line = readFileSync('/proc/self/maps', 'utf8')
-      .split('\n')
-      .find((one) => one.endsWith('[vdso]'));
-    const [start, end] = (line ?? '')
-      .split(' ')[0]!
-      .split('-')
-      .map((one) => Number.parseInt(one, 16));
-    if (start === undefined || end === undefined) return;
-    const bytes = Buffer.alloc(end - start);
-    const fd = process.getBuiltinModule('node:fs').openSync('/proc/self/mem', 'r');
-    try {
-      process.getBuiltinModule('node:fs').readSync(fd, bytes, 0, bytes.length, start);
-    } finally {
-      process.getBuiltinModule('node:fs').closeSync(fd);
-    }
-    const module = addModule(work.world, '[vdso]', parseElf({ file: '[vdso]', bytes }), undefined);
-    addExports(work.reach, module, 'called instead of the kernel');
-  } catch {
-    work.notices.push(
-      'the vDSO cannot be read; the calls that stand for it are taken from the C library alone',
-    );
-  }
-}
-
 /** Follows code, then adds what is loaded by name, until nothing changes. */
 function settle(work: Work, withPlugins: boolean): void {
   const { world, reach } = work;
   for (;;) {
     for (; work.rooted < world.modules.length; work.rooted++) {
       const module = world.modules[work.rooted]!;
-      if (module.path !== '[vdso]') addModuleRoots(reach, module, true);
+      if (module.path !== VDSO) addModuleRoots(reach, module, true);
+      addUnseenLookups(reach, module);
       if (module.isSurface) addSurface(reach, module, 'plug-in');
     }
     for (const module of world.started) {
@@ -302,7 +284,8 @@ function settle(work: Work, withPlugins: boolean): void {
     run(reach);
     const modules = world.modules.length;
     const reached = reach.queue.length;
-    for (const { text, module } of mentions(reach, work.mentioned)) {
+    for (const { text, module, isChoosing } of mentions(reach, work.mentioned)) {
+      if (isChoosing && isOffered(world, text)) continue;
       if (/^[\w.+/[-]+$/.test(text)) mention(work, text, module);
       else if (text.includes(' ') && isFirst(work, module)) work.commands.add(text);
     }
@@ -339,6 +322,7 @@ function mention(work: Work, text: string, module: Module): void {
   if (text.endsWith('nsswitch.conf')) {
     for (const name of nameServices()) work.wanted.push([name, module, 'name service']);
   }
+  addOffered(work.reach, text);
   if (LIBRARY_NAME.test(text)) work.wanted.push([text, module, 'named in the code']);
   if (text.startsWith('/') && (isFirst(work, module) || opensLibraries(module))) {
     for (const path of librariesIn(text, work.files)) work.wanted.push([path, module, `in ${text}`]);
@@ -471,7 +455,7 @@ function conclude(work: Work, sites: readonly CallSite[], executes: boolean, exe
   for (const site of sites) {
     if (site.isThroughPointer)
       work.notices.push(
-        `${labelOf(site.module, site.address)} is called through pointers, too: the numbers are the constants at such calls`,
+        `${labelOf(site.module, site.address)} is called through pointers, too: the numbers are the constants at such calls${site.names.length === 0 ? ', and there are none' : ''}`,
       );
   }
   for (const { name, by } of work.world.missing) work.notices.push(`${name}, needed by ${by}, is not found`);
@@ -523,7 +507,7 @@ function callsOf(
 ): ReadonlyMap<string, CallSite | undefined> {
   const calls = new Map<string, CallSite | undefined>();
   for (const site of sites) {
-    for (const name of site.isSetId ? [...site.names, ...setIdCalls] : site.names) {
+    for (const name of site.isSetId ? [...site.names, ...identityChanges(site, sites, abi)] : site.names) {
       if (name.startsWith('execve') && !executing(work, site)) continue;
       if (!calls.has(name)) calls.set(name, site);
     }
@@ -534,7 +518,8 @@ function callsOf(
   if (isExecRefused) for (const name of ['execve', 'execveat']) calls.delete(name);
   if (sites.some((site) => site.lost.length > 0)) {
     for (const name of groupMembers(WIDE) ?? [])
-      if (!calls.has(name) && !name.startsWith('execve')) calls.set(name, undefined);
+      if (syscallNumber(abi, name) !== undefined && !calls.has(name) && !name.startsWith('execve'))
+        calls.set(name, undefined);
   }
   return new Map([...calls].sort(([a], [b]) => (a < b ? -1 : 1)));
 }

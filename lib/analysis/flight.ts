@@ -59,6 +59,8 @@ export interface Pointee {
   readonly isData: boolean;
   /** A function's address: so it is known what a call of the pointer runs. */
   readonly self?: Spot;
+  /** The function that takes it may return it. */
+  readonly mayBeReturned?: boolean;
 }
 
 const walks = new WeakMap<Module, Map<number, boolean>>();
@@ -207,7 +209,8 @@ function walk(
       continue;
     }
     if (where === flow.return) {
-      if (((held.registers >>> RAX) & 1) === 1) return lost;
+      const isReturned = ((held.registers >>> RAX) & 1) === 1;
+      if (isReturned && !(pointee.mayBeReturned === true && depth === 0)) return lost;
       continue;
     }
     const effect = follow(code.elf.bytes, offset, at, held, isData);

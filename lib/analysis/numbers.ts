@@ -2,7 +2,7 @@
 
 import type { Abi } from '../linux/abi.ts';
 import { newestNumber, syscallName } from '../linux/syscalls.ts';
-import { operationAt } from './bodies.ts';
+import { bodyOf, operationAt } from './bodies.ts';
 import { functionAt } from './code.ts';
 import { isReached, type Reach } from './reach.ts';
 import { type Lost, valuesBefore } from './values.ts';
@@ -37,6 +37,8 @@ export const setIdCalls = [
 ] as const;
 
 const RAX = 0;
+/** How many instructions before a call its number is put into the register, at most. */
+const NEAR = 12;
 
 export function callSites(reach: Reach, abi: Abi): readonly CallSite[] {
   const sites: CallSite[] = [];
@@ -81,6 +83,40 @@ function callSite(reach: Reach, spot: Spot, abi: Abi): CallSite {
     isThroughPointer,
     isForeign: false,
   };
+}
+
+const direct = new WeakMap<Module, ReadonlySet<string>>();
+
+/** What a place that sends such calls to all threads can send. glibc's functions make the same call themselves where there is only one
+ * thread (sysdeps/nptl/setxid.h, INLINE_SETXID_SYSCALL): where a file holds such a call, it is sent only if that call is
+ * reached. musl's have no other place that makes it. */
+export function identityChanges(
+  { module }: CallSite,
+  sites: readonly CallSite[],
+  abi: Abi,
+): readonly string[] {
+  let own = direct.get(module);
+  if (own === undefined) {
+    own = new Set([...module.code.syscalls].flatMap((address) => plainCall(module, address, abi) ?? []));
+    direct.set(module, own);
+  }
+  const reached = new Set(sites.flatMap((one) => (one.module === module ? one.names : [])));
+  return setIdCalls.filter((name) => !own.has(name) || reached.has(name));
+}
+
+/** The call whose number is put into its register among the instructions just before. */
+function plainCall(module: Module, address: number, abi: Abi): string | undefined {
+  const { addresses, positions } = bodyOf(module, functionAt(module.code, address));
+  const position = positions.get(address) ?? 0;
+  for (let at = position - 1; at >= Math.max(0, position - NEAR); at--) {
+    const { register, writes, result } = operationAt(module.code, addresses[at]!);
+    if (((writes >>> RAX) & 1) === 0) continue;
+    const [origin] = result;
+    return register === RAX && origin?.kind === 'constant'
+      ? syscallName(abi, Number(BigInt.asIntN(32, origin.value)))
+      : undefined;
+  }
+  return undefined;
 }
 
 /** Whether the number and all three arguments come out of one structure, within the instructions just before the call. */

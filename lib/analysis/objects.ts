@@ -135,10 +135,12 @@ export function pieceAt(pieces: Pieces, address: number): number {
 }
 
 /** The piece that ends at an address; -1: none. A pointer behind its last element belongs to an array, too (C17, 6.5.6). What
- * a linker collects from many files is a section of its own, which no object reaches into. */
+ * a linker collects from many files is a section of its own, which no object reaches into; and a stream points to the beginning of
+ * its table, never behind one. */
 export function pieceBefore(regions: readonly Region[], pieces: Pieces, address: number): number {
   const at = pieceAt(pieces, address - 1);
   if (at < 0 || pieces.end[at] !== address) return -1;
   const region = regions[pieces.region[at]!]!;
+  if (region.name === STREAM_TABLES) return -1;
   return region.end === address && walked.test(region.name) ? -1 : at;
 }

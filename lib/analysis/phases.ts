@@ -21,6 +21,7 @@ import {
   run,
 } from './reach.ts';
 import { sitesBetween } from './tables.ts';
+import { VDSO } from './vdso.ts';
 import type { Module, Spot, World } from './world.ts';
 import { addressRegister } from './x86-64/flow.ts';
 import { flow, found } from './x86-64/lengths.ts';
@@ -43,7 +44,7 @@ export function laterReach(whole: Reach, program: Module, starting: ReadonlySet<
   addRoot(reach, start.main, 'main');
   for (const frame of start.frames) addRoot(reach, frame, 'where main returns to');
   for (const module of world.modules) {
-    if (module.path === '[vdso]') continue;
+    if (module.path === VDSO) continue;
     addModuleRoots(reach, module, !starting.has(module));
   }
   // Roots that are no file's own: the vDSO, names that are looked up, exports of plug-ins.

@@ -15,7 +15,7 @@ import {
   regionAt,
   use,
 } from './code.ts';
-import { isWalkedFrom } from './flight.ts';
+import { flightFrom, isWalkedFrom } from './flight.ts';
 import { pieceAt, pieceBefore } from './objects.ts';
 import { sitesBetween, tableEntries } from './tables.ts';
 import { type Module, moduleOfNode, relocationTargets, type Spot, type World } from './world.ts';
@@ -45,6 +45,9 @@ export interface Reach {
   readonly taken: Set<number>;
   /** Functions that are known to be called no more, by address: taking their address leads nowhere. */
   readonly barred: ReadonlyMap<Module, ReadonlySet<number>>;
+  /** Functions that were come to only because the loader runs them to choose another (ifunc), by node: what they return counts once
+   * the word that it is kept in, or the symbol, is come to. */
+  readonly choosers: Set<number>;
   /** Words that were read for themselves, not as part of a piece of data: their addresses, by file. */
   readonly words: Map<Module, Set<number>>;
 }
@@ -62,6 +65,7 @@ export function newReach(world: World, barred: Reach['barred'] = new Map()): Rea
     given: [],
     taken: new Set(),
     barred,
+    choosers: new Set(),
     words: new Map(),
   };
 }
@@ -69,6 +73,7 @@ export function newReach(world: World, barred: Reach['barred'] = new Map()): Rea
 const ROOT = -1;
 const LOOKUP = -2;
 const KEPT = -3;
+const CHOOSER = -4;
 
 /** Begins at an address, for a stated reason. */
 export function addRoot(reach: Reach, spot: Spot, why: string): void {
@@ -137,14 +142,12 @@ export function addModuleRoots(reach: Reach, module: Module, isFresh: boolean): 
     if (address !== undefined && (isFresh || tag === 'finiArray'))
       followData(reach, module, address, address + (dynamic?.value(size) ?? 0), ROOT, tag);
   }
-  for (let index = 0; index < relocations.count; index++) {
-    if (relocations.type[index] === relocationTypes.irelative)
-      root(relocations.addend[index]!, 'chosen by the processor (ifunc)');
-  }
-  for (const symbol of dynamic?.symbols ?? []) {
-    if (symbol.defined && symbol.type === STT_GNU_IFUNC)
-      root(symbol.address, 'chosen by the processor (ifunc)');
-  }
+  const chooser = (address: number) =>
+    visit(reach, { module, address }, CHOOSER, 0, 'chosen by the processor (ifunc)');
+  for (let index = 0; index < relocations.count; index++)
+    if (relocations.type[index] === relocationTypes.irelative) chooser(relocations.addend[index]!);
+  for (const symbol of dynamic?.symbols ?? [])
+    if (symbol.defined && symbol.type === STT_GNU_IFUNC) chooser(symbol.address);
   for (const address of code.personalities) root(address, 'exception handling');
 }
 
@@ -203,6 +206,7 @@ function followFunction(reach: Reach, module: Module, index: number, node: numbe
     if (live?.has(site[at]!) === false) continue;
     const spot = { module, address: target[at]! };
     if (code.use[at] === use.address && reach.barred.get(module)?.has(spot.address) === true) continue;
+    if (reach.choosers.has(node) && isReturned(reach, module, at)) continue;
     if (code.width[at] !== 0) visitWord(reach, spot, code.width[at]!, node, site[at]!, '');
     else visit(reach, spot, node, site[at]!, '');
     if (code.use[at] === use.address) besides(reach, module, at, node);
@@ -210,6 +214,19 @@ function followFunction(reach: Reach, module: Module, index: number, node: numbe
   }
   for (const pad of padsOf(code, index)) visit(reach, { module, address: pad }, node, pad, '');
   if (code.functionContinues[index + 1] === 1) mark(reach, node + 1, node, end, '');
+}
+
+/** Whether all that becomes of a function's address is that the one who takes it returns it. */
+function isReturned({ world }: Reach, module: Module, at: number): boolean {
+  const { code } = module;
+  const self = { module, address: code.target[at]! };
+  if (code.use[at] !== use.address || functionAt(code, self.address) < 0) return false;
+  const site = code.site[at]!;
+  const region = code.regions[regionAt(code, site)]!;
+  const register = addressRegister(code.elf.bytes, region.offset! + (site - region.start), site);
+  if (register < 0) return false;
+  const flight = flightFrom(world, module, site, register, { isData: false, self, mayBeReturned: true });
+  return !flight.escapes && !flight.isUsed && flight.calls.length === 0;
 }
 
 /** Where the function itself walks from an address of data: the pieces on both sides, too, for it may begin beside its object. */
@@ -331,8 +348,11 @@ function visitWord(reach: Reach, spot: Spot, width: number, from: number, site: 
 }
 
 function mark(reach: Reach, node: number, from: number, site: number, why: string): void {
-  if (from === ROOT) reach.entries.add(node);
+  if (from === ROOT || from === CHOOSER) reach.entries.add(node);
   if (from < 0 && !reach.roots.has(node)) reach.roots.set(node, why);
+  if (from === CHOOSER) {
+    if (reach.from[node] === 0) reach.choosers.add(node);
+  } else if (reach.choosers.delete(node)) reach.queue.push(node);
   if (reach.from[node] !== 0) return;
   reach.from[node] = from < 0 ? ROOT : from + 1;
   reach.site[node] = site;

@@ -10,6 +10,8 @@ import { type Module, moduleOfNode } from './world.ts';
 export interface Mention {
   readonly text: string;
   readonly module: Module;
+  /** By a function that the loader runs to choose another, and that nothing else leads to. */
+  readonly isChoosing: boolean;
 }
 
 const MAX_LENGTH = 200;
@@ -30,7 +32,7 @@ export function* mentions(reach: Reach, from: number): Generator<Mention> {
         if (kind === use.memory) yield* pointed(module, target - 7, target + code.width[at]!);
         if (kind !== use.address && kind !== use.constant) continue;
         const text = stringAt(code, target);
-        if (text !== undefined) yield { text, module };
+        if (text !== undefined) yield { text, module, isChoosing: reach.choosers.has(node) };
       }
       continue;
     }
@@ -54,7 +56,7 @@ function* pointed(module: Module, start: number, end: number): Generator<Mention
   ) {
     if (relocations.type[at] !== relocationTypes.relative) continue;
     const text = stringAt(module.code, relocations.addend[at]!);
-    if (text !== undefined) yield { text, module };
+    if (text !== undefined) yield { text, module, isChoosing: false };
   }
 }
 
@@ -63,7 +65,8 @@ function* allStrings(module: Module, start: number, end: number): Generator<Ment
   const region = code.regions[regionAt(code, start)]!;
   if (region.offset === undefined) return;
   const text = code.elf.bytes.toString('latin1', region.offset, region.offset + (end - start));
-  for (const match of text.matchAll(/(?<=\0|^)[\x21-\x7e]{2,200}(?=\0)/g)) yield { text: match[0], module };
+  for (const match of text.matchAll(/(?<=\0|^)[\x21-\x7e]{2,200}(?=\0)/g))
+    yield { text: match[0], module, isChoosing: false };
 }
 
 /** A printable string in read-only memory. */

@@ -163,8 +163,9 @@ function ask(reach: Reach, spot: Spot, places: readonly Place[], wanted: Wanted)
     if (settled(search, widened)) continue;
     goBack(search, widened);
   }
-  // Nothing leads there: then it is our view of the code that is wrong.
-  if (wanted.isNumbered && search.contexts.size === 0 && search.lost.length === 0)
+  // Nothing leads there: then it is our view of the code that is wrong. Calls through pointers of which none has a number do not
+  // lead there.
+  if (wanted.isNumbered && search.contexts.size === 0 && search.lost.length === 0 && !search.isThroughPointer)
     search.lost.push({ ...spot, why: 'no way leads here' });
   return {
     contexts: [...search.contexts.values()],

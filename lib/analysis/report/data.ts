@@ -11,6 +11,7 @@ import type { Policy, Statement } from '../../policy/model.ts';
 import { type Analysis, labelOf } from '../analyze.ts';
 import { type CallSite, setIdCalls } from '../numbers.ts';
 import { isReached, reachedFunctions } from '../reach.ts';
+import { VDSO } from '../vdso.ts';
 import { chainTo } from '../why.ts';
 import type { Module } from '../world.ts';
 
@@ -186,7 +187,7 @@ function fileOf(analysis: Analysis, module: Module, places: readonly ReportPlace
 }
 
 function roleOf({ programs, reach }: Analysis, module: Module): ReportFile['role'] {
-  if (module.path === '[vdso]') return 'kernel';
+  if (module.path === VDSO) return 'kernel';
   if (programs.includes(module.path)) return 'program';
   if (module.code.dynamic?.soname?.startsWith('ld-') === true) return 'loader';
   return module.isSurface || neededBy(reach.world.modules, module).length === 0 ? 'plug-in' : 'library';
