@@ -8,7 +8,7 @@ import { describe, expect, test } from 'vitest';
 import { temporaryFolder } from '../support/temporary.ts';
 import { analysisOf } from './programs.ts';
 
-const folder = temporaryFolder();
+const folder = temporaryFolder('choosers');
 let count = 0;
 
 function compile(source: string, ...options: string[]): string {

@@ -3,11 +3,7 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: [
-      'test/analysis/auto.test.ts',
-      'test/analysis/languages.test.ts',
-      'test/analysis/servers.test.ts',
-    ],
+    include: ['test/analysis/{auto,choosers,languages,servers}.test.ts'],
     testTimeout: 60_000,
     pool: 'forks',
     maxWorkers: 1,
