@@ -7,6 +7,7 @@ import { firstRelocation } from '../elf/relocations.ts';
 import {
   applied,
   type Bits,
+  bitwise,
   combine,
   exactly,
   isExact,
@@ -15,12 +16,14 @@ import {
   keyOfBits,
   keyOfSteps,
   low,
+  mask,
   type Step,
   type Steps,
   unknownBits,
   withStep,
 } from './bits.ts';
 import { bodyOf, operationAt, readAt, referencesTo } from './bodies.ts';
+import { heldAfter } from './branches.ts';
 import { type CodeFile, functionAt, regionAt, use } from './code.ts';
 import { frameOf } from './frames.ts';
 import { carried, isGo, keyOfPlace, type Load, type Place, type Source, sourcesOf } from './places.ts';
@@ -304,7 +307,7 @@ function step(search: Search, state: State, index: number, address: number): voi
   const { module } = state;
   const position = bodyOf(module, index).positions.get(address)!;
   const where = { world: search.reach.world, module, index, position, address };
-  const choices = state.tracks.map((track) =>
+  const choices = narrowed(search, state.tracks, { module, address }, index, state.address).map((track) =>
     track.kind === 'done'
       ? [track]
       : sourcesOf(where, track.place).flatMap((source) =>
@@ -312,6 +315,27 @@ function step(search: Search, state: State, index: number, address: number): voi
         ),
   );
   for (const tracks of combinations(choices)) push(search, { ...state, address, tracks });
+}
+
+/** What a branch that was passed on the way to `next` says of the registers that are asked for. */
+function narrowed(
+  search: Search,
+  tracks: readonly Track[],
+  branch: Spot,
+  index: number,
+  next: number,
+): readonly Track[] {
+  const held = heldAfter(search.reach, branch, index, next);
+  if (held === undefined) return tracks;
+  return tracks.map((track, at): Track => {
+    if (track.kind === 'done' || track.place.kind !== 'register' || track.place.register !== held.register)
+      return track;
+    const steps = withStep(track.steps, bitwise(~mask(held.width), held.value));
+    const bits = applied(unknownBits, steps);
+    // Who asks for the number of a call does not ask for what stands above it.
+    const width = search.wanted.isNumbered && at === 0 ? NUMBER_BITS : 64;
+    return isExact(bits, width) ? { kind: 'done', bits, lost: undefined } : { ...track, steps };
+  });
 }
 
 function push(search: Search, state: State): void {
@@ -421,7 +445,8 @@ function cross(search: Search, state: State, index: number, spot: Spot, isCall: 
     return;
   }
   const where = { world, module: spot.module, index: from, position, address: spot.address };
-  const tracks = state.tracks.map((track): Track => {
+  const branched = isCall ? state.tracks : narrowed(search, state.tracks, spot, from, state.address);
+  const tracks = branched.map((track): Track => {
     if (track.kind === 'done' || track.place.kind === 'register') return track;
     const here = bodyOf(state.module, index).positions.get(state.address)!;
     const depth = frameOf(world, state.module, index).stack[here]!;

@@ -13,6 +13,7 @@ import {
   OpKind,
   Register,
   RegisterExt,
+  RflagsBits,
 } from 'iced-x86';
 import { bitwise, cut, type Operator, type Step, stepOf } from '../bits.ts';
 
@@ -40,6 +41,13 @@ export type Origin =
     }
   | { readonly kind: 'unknown'; readonly why: string };
 
+/** A register whose low `width` bits were compared with a number. */
+export interface Compared {
+  readonly register: number;
+  readonly width: number;
+  readonly value: bigint;
+}
+
 export interface Operation {
   readonly kind: 'plain' | 'call' | 'syscall' | 'push' | 'pop' | 'leave';
   /** General registers that it writes, a bit each. */
@@ -57,6 +65,11 @@ export interface Operation {
   /** What it adds to the stack pointer, or what the stack pointer becomes ('aligned': some bytes less); undefined: not
    * known. A call adds nothing once it is back. */
   readonly stack: number | 'aligned' | { readonly register: number; readonly offset: number } | undefined;
+  /** It does nothing but to set the flags: zero if the register's bits are the value. */
+  readonly compared: Compared | undefined;
+  readonly changesFlags: boolean;
+  /** When it jumps, of the two that ask for zero. */
+  readonly condition: 'equal' | 'different' | undefined;
 }
 
 /** More than any plain number has. */
@@ -126,7 +139,24 @@ export function readOperation(bytes: Uint8Array, at: number, address: number): O
     stored: kind === 'push' ? pushed() : isStore && target !== undefined ? storedIn(mnemonic, target) : [],
     uses: accesses.uses,
     stack: (accesses.writes & (1 << RSP)) === 0 ? 0 : stackChange(kind, mnemonic),
+    compared: comparison(mnemonic),
+    changesFlags: kind === 'call' || kind === 'syscall' || instruction.rflagsModified !== RflagsBits.None,
+    condition: mnemonic === Mnemonic.Je ? 'equal' : mnemonic === Mnemonic.Jne ? 'different' : undefined,
   };
+}
+
+function comparison(mnemonic: Mnemonic): Compared | undefined {
+  if (instruction.op0Kind !== OpKind.Register) return undefined;
+  const register = general(instruction.op0Register);
+  const width = RegisterExt.size(instruction.op0Register) * 8;
+  if (register < 0 || width < 32) return undefined;
+  if (mnemonic === Mnemonic.Cmp && isImmediate(instruction.op1Kind))
+    return { register, width, value: BigInt.asUintN(width, immediate(1)) };
+  const isItself =
+    mnemonic === Mnemonic.Test &&
+    instruction.op1Kind === OpKind.Register &&
+    instruction.op1Register === instruction.op0Register;
+  return isItself ? { register, width, value: 0n } : undefined;
 }
 
 function isOnStack(): boolean {
