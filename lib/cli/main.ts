@@ -94,7 +94,8 @@ function addOptions(parser: Argv, table: readonly Option[]): void {
     parser.option(option.name, {
       describe: `${option.help}${choices}`,
       ...(option.alias === undefined ? {} : { alias: option.alias }),
-      ...(option.value === undefined ? { boolean: true } : { string: true, requiresArg: true }),
+      // A word behind an option without a value is never part of it: true and false are programs.
+      ...(option.value === undefined ? { boolean: true, nargs: 0 } : { string: true, requiresArg: true }),
       ...(option.many === true ? { array: true } : {}),
     });
   }
@@ -116,7 +117,10 @@ function mustBeKnown(options: Readonly<Record<string, unknown>>, table: readonly
 /** yargs's own complaint in our words. */
 function usageError(message: string): UsageError {
   const missing = /^Not enough arguments following: (.+)$/.exec(message)?.[1];
-  if (missing === undefined) return new UsageError(message, { advice: 'see sandbox-run --help' });
-  const flag = missing.length === 1 ? `-${missing}` : `--${missing}`;
+  const spare = /^Argument unexpected for: (.+)$/.exec(message)?.[1];
+  const option = missing ?? spare;
+  if (option === undefined) return new UsageError(message, { advice: 'see sandbox-run --help' });
+  const flag = option.length === 1 ? `-${option}` : `--${option}`;
+  if (spare !== undefined) return new UsageError(`${flag} takes no value`, { advice: `write ${flag} alone` });
   return new UsageError(`${flag} needs a value`, { advice: 'see sandbox-run --help' });
 }

@@ -104,6 +104,12 @@ describe('commands: 2', () => {
     ['an option of a start', ['check', '--dry-run', '--allow', 'read', 'read'], /unknown option --dry-run/],
     ['a missing value', ['check', '--allow'], /--allow needs a value/],
     [
+      'true behind an option without a value is a word',
+      ['check', '--allow', 'read', '--permissive', 'true'],
+      /no system call is called "true"/,
+    ],
+    ['a value that is none of its', ['analyze', '--json=true', 'ls'], /--json takes no value/],
+    [
       'an option twice',
       ['check', '--allow', 'read', '--expect', 'log', '--expect', 'kill', 'read'],
       /--expect is given twice: log and kill/,
