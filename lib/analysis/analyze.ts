@@ -3,7 +3,7 @@
 // its number. What cannot be known is said, and widened.
 
 import { readFileSync } from 'node:fs';
-import { EM_X86_64, isElf } from '../elf/file.ts';
+import { EM_X86_64, isElf, readSource } from '../elf/file.ts';
 import { findLibrary } from '../elf/search.ts';
 import { SandboxError } from '../errors.ts';
 import { abis } from '../linux/abi.ts';
@@ -247,7 +247,7 @@ function addStart(work: Work, path: string, isFirst: boolean): void {
   const { program, named, scripts } = startOf(path, searchPathOf(work.question.environment));
   for (const one of [path, named, ...scripts]) work.files.add(one);
   if (work.programs.includes(program)) return;
-  const elf = readFileSync(program);
+  const elf = readSource(program).bytes;
   if (isFirst && elf.length >= 20 && isElf(elf) && elf.readUInt16LE(18) !== EM_X86_64) {
     throw new SandboxError(`${program}: only x86-64 programs can be analysed so far`, {
       advice: 'write a policy, or record one',
@@ -386,7 +386,7 @@ function loadByName(work: Work, name: string, module: Module, why: string): void
 function tryPlugin(work: Work, path: string, by: Module, why: string): void {
   work.files.add(path);
   try {
-    if (!isElf(readFileSync(path).subarray(0, 4))) return;
+    if (!isElf(readSource(path).bytes)) return;
     addPlugged(work, addPlugin(work.world, path, by.interpreter ?? interpreterOf(work.world)), why);
   } catch (error) {
     work.notices.push(`${path} is left out: ${error instanceof Error ? error.message : String(error)}`);

@@ -215,16 +215,16 @@ export function regionsOf(elf: ElfFile): readonly Region[] {
       }));
   }
   return elf.segments
-    .filter((one) => one.type === PT_LOAD && one.fileSize > 0)
-    .map((one) => ({
-      name: '',
-      start: one.address,
-      end: one.address + ((one.flags & PF_X) !== 0 ? one.fileSize : one.memorySize),
-      isCode: (one.flags & PF_X) !== 0,
-      isWritable: (one.flags & 2) !== 0,
-      isSlots: false,
-      offset: one.offset,
-    }))
+    .filter((one) => one.type === PT_LOAD)
+    .flatMap((one) => {
+      const isCode = (one.flags & PF_X) !== 0;
+      const between = one.address + Math.min(one.fileSize, one.memorySize);
+      const part = { name: '', isWritable: (one.flags & 2) !== 0, isSlots: false };
+      return [
+        { ...part, start: one.address, end: between, isCode, offset: one.offset },
+        { ...part, start: between, end: one.address + one.memorySize, isCode: false, offset: undefined },
+      ].filter(({ start, end }) => end > start);
+    })
     .sort((a, b) => a.start - b.start);
 }
 

@@ -68,6 +68,8 @@ function notProgram(path: string): SandboxError {
 }
 
 function headOf(path: string): Buffer {
+  // Opening a pipe would wait for its other end.
+  if (!statSync(path).isFile()) throw notProgram(path);
   const fd = openSync(path, 'r');
   try {
     const bytes = Buffer.alloc(256);

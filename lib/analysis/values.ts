@@ -85,6 +85,7 @@ const MAX_STEPS = 16;
 const MAX_OFFSETS = 4;
 const MAX_OPERANDS = 12;
 const NUMBER_BITS = 32;
+const POINTER = 8;
 
 type Track =
   | { readonly kind: 'open'; readonly place: Place; readonly steps: Steps }
@@ -523,6 +524,7 @@ function keptVariable(search: Search, spot: Spot, address: number): readonly Bit
   const { code } = spot.module;
   const region = code.regions[regionAt(code, address)];
   if (region === undefined || region.isCode || !region.isWritable || !isGo(code)) return undefined;
+  if (address + POINTER > region.end) return undefined;
   const initial =
     region.offset === undefined
       ? 0n

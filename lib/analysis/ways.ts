@@ -283,7 +283,7 @@ function allWords(reach: Reach): Words {
  * reflection to call. Each word of read-only data that could be one is taken for one. */
 function* goMethods({ code }: Module): Generator<{ target: number; place: number }> {
   const table = code.regions.find((one) => one.name.endsWith('.gopclntab'));
-  if (table?.offset === undefined) return;
+  if (table?.offset === undefined || table.end - table.start < 32) return;
   const { bytes } = code.elf;
   // runtime/symtab.go, pcHeader: the address of the code is its fourth word.
   const index = firstRelocation(code.relocations, table.start + 24);

@@ -3,12 +3,13 @@
 // no number can be taken for an address of another file. Names are bound to every definition that the loader could choose.
 
 import { readFileSync, realpathSync } from 'node:fs';
+import { ElfError } from '../elf/bytes.ts';
 import { type ElfSymbol, readDynamic, STT_TLS } from '../elf/dynamic.ts';
 import { type ElfFile, readElf } from '../elf/file.ts';
 import { firstFrom } from '../elf/order.ts';
 import { relocationTypes } from '../elf/relocations.ts';
 import { findLibrary, LOADER_CACHE, type Requester } from '../elf/search.ts';
-import { type CodeFile, mayCallKernel, readCode, readSurface } from './code.ts';
+import { type CodeFile, mayCallKernel, readCode, readSurface, regionAt } from './code.ts';
 
 export interface Module {
   readonly index: number;
@@ -73,13 +74,29 @@ function preloaded(): string {
 export function addProgram(world: World, path: string): readonly Module[] {
   const before = world.modules.length;
   const program = addFile(world, path, undefined);
-  const { interpreter } = program.code.elf;
+  const { entry, interpreter } = program.code.elf;
+  if (program.code.regions[regionAt(program.code, entry)]?.isCode !== true)
+    throw new ElfError(`${path}: its entry point, 0x${entry.toString(16)}, is not in its code`, {
+      advice: 'the file is damaged, or a library and no program',
+    });
   world.started.add(program);
-  if (interpreter !== undefined) world.started.add(addFile(world, interpreter, interpreter));
+  if (interpreter !== undefined) world.started.add(addLoader(world, path, interpreter));
   addNeeded(world, program, interpreter);
   if (interpreter !== undefined)
     for (const name of world.preload) addByName(world, name, program, interpreter);
   return world.modules.slice(before);
+}
+
+function addLoader(world: World, path: string, interpreter: string): Module {
+  try {
+    return addFile(world, interpreter, interpreter);
+  } catch (error) {
+    if (error instanceof ElfError) throw error;
+    const why = error instanceof Error ? error.message : String(error);
+    throw new ElfError(`${path}: its loader cannot be read: ${why}`, {
+      advice: 'install it; the kernel does not start the program without it',
+    });
+  }
 }
 
 /** Adds a plug-in, of which only what it points to is read where its own code cannot make a call: it makes none itself, does not

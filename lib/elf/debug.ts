@@ -2,11 +2,10 @@
 // (Debian: packages named *-dbg and *-dbgsym). It belongs to the file if both have the same build id: GDB manual,
 // "Separate Debug Files". Sizes of objects in such a table are the compiler's own.
 
-import { readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { Source } from './bytes.ts';
 import { type ElfSymbol, readFullSymbols } from './dynamic.ts';
-import { buildId, type ElfFile, isElf, noteBuildId, readSections } from './file.ts';
+import { buildId, type ElfFile, isElf, noteBuildId, readSections, readSource } from './file.ts';
 
 const FOLDER = '/usr/lib/debug';
 const SHT_NOTE = 7;
@@ -47,7 +46,7 @@ function candidates(elf: ElfFile, id: string, root: string): readonly string[] {
 /** undefined: no such file, another build's, or one that makes no sense. */
 function symbolsOf(path: string, id: string): readonly ElfSymbol[] | undefined {
   try {
-    const source: Source = { file: path, bytes: readFileSync(path) };
+    const source: Source = readSource(path);
     if (!isElf(source.bytes)) return undefined;
     // Its program headers describe the stripped file; only its sections are its own.
     const allSections = readSections(source);

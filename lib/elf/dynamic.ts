@@ -1,7 +1,7 @@
 // What the dynamic loader reads of a file: the libraries it needs, its symbols with their versions, its initialisers.
 // Source: System V ABI, chapter 5; the GNU extensions are described in LSB 5.0, "Symbol Versioning", and elf.h.
 
-import { fail, need, text, u16, u32, u64 } from './bytes.ts';
+import { fail, need, type Source, text, u16, u32, u64 } from './bytes.ts';
 import { type ElfFile, offsetOf, PT_DYNAMIC, SHT_SYMTAB } from './file.ts';
 
 const tags = {
@@ -68,6 +68,17 @@ export interface Dynamic {
   readonly value: (tag: Tag) => number | undefined;
 }
 
+/** Reads names. Names may share their ends, but all together are not many times longer than the file, unless it lies. */
+function newNames(source: Source): (offset: number, end: number) => string {
+  let left = 4 * source.bytes.length + (1 << 20);
+  return (offset, end) => {
+    const name = text(source, offset, end);
+    left -= name.length;
+    if (left < 0) fail(source, 'its names are far longer than itself');
+    return name;
+  };
+}
+
 /** undefined for a file without a dynamic section: a static program. */
 export function readDynamic(elf: ElfFile): Dynamic | undefined {
   const segment = elf.segments.find((one) => one.type === PT_DYNAMIC);
@@ -86,10 +97,11 @@ export function readDynamic(elf: ElfFile): Dynamic | undefined {
   const stringsAddress = value('strings');
   const strings = stringsAddress === undefined ? undefined : offsetOf(elf, stringsAddress);
   const end = strings === undefined ? 0 : Math.min(strings + (value('stringsSize') ?? 0), elf.bytes.length);
+  const names = newNames(elf);
   const string = (offset: number): string => {
     if (strings === undefined || !(strings + offset < end))
       fail(elf, `a name at ${offset} lies outside the string table`);
-    return text(elf, strings + offset, end);
+    return names(strings + offset, end);
   };
   const list = (tag: Tag): string[] => (values.get(tags[tag]) ?? []).map(string);
   const paths = (tag: Tag): string[] => list(tag).flatMap((one) => one.split(':'));
@@ -175,7 +187,8 @@ function countByGnuHash(elf: ElfFile, at: number): number {
   need(elf, table, buckets * 4, 'the hash table');
   let last = 0;
   for (let index = 0; index < buckets; index++) last = Math.max(last, u32(elf, table + index * 4));
-  if (last < first) return first;
+  // No bucket is filled.
+  if (last < first || last === 0) return first;
   const chains = table + buckets * 4;
   while ((u32(elf, chains + (last - first) * 4) & 1) === 0) last++;
   return last + 1;
@@ -200,9 +213,11 @@ function readVersions(
     versions.set(u16(elf, at + 4) & 0x7fff, string(u32(elf, at + u32(elf, at + 12))));
     return u32(elf, at + 16);
   });
+  let all = MAX_ENTRIES;
   walk('verneed', 'verneedCount', (at) => {
     let aux = at + u32(elf, at + 8);
     for (let left = u16(elf, at + 2); left > 0; left--) {
+      if (all-- === 0) fail(elf, 'it claims to want more versions than there can be');
       versions.set(u16(elf, aux + 6) & 0x7fff, string(u32(elf, aux + 8)));
       const next = u32(elf, aux + 12);
       if (next === 0) break;
@@ -219,6 +234,7 @@ export function readFullSymbols(elf: Pick<ElfFile, 'file' | 'bytes' | 'allSectio
   const strings = table === undefined ? undefined : elf.allSections[table.link];
   if (table === undefined || strings === undefined) return [];
   const count = Math.min(Math.floor(table.size / 24), MAX_SYMBOLS);
+  const name = newNames(elf);
   const symbols: ElfSymbol[] = [];
   for (let index = 0; index < count; index++) {
     const at = table.offset + index * 24;
@@ -226,7 +242,7 @@ export function readFullSymbols(elf: Pick<ElfFile, 'file' | 'bytes' | 'allSectio
     if (nameOffset >= strings.size) continue;
     const info = elf.bytes[at + 4]!;
     symbols.push({
-      name: text(elf, strings.offset + nameOffset, strings.offset + strings.size),
+      name: name(strings.offset + nameOffset, strings.offset + strings.size),
       type: info & 15,
       binding: info >> 4,
       defined: u16(elf, at + 6) !== 0,

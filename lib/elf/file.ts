@@ -2,7 +2,7 @@
 // and 5. The kernel and the dynamic loader look at program headers alone, so these have to be right; section headers are
 // used where they are there and sensible, and are otherwise left out.
 
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { ElfError, fail, need, type Source, text, u8, u16, u32, u64 } from './bytes.ts';
 
 export const PT_LOAD = 1;
@@ -17,6 +17,7 @@ export const PF_W = 2;
 export const SHF_WRITE = 1;
 export const SHF_ALLOC = 2;
 export const SHF_EXECINSTR = 4;
+export const SHF_TLS = 0x400;
 export const SHT_SYMTAB = 2;
 export const SHT_NOBITS = 8;
 export const ET_EXEC = 2;
@@ -64,7 +65,14 @@ export interface ElfFile extends Source {
 
 /** Reads a file of at most 2 GB. Throws ElfError; errors of the file system come through as they are. */
 export function readElf(file: string): ElfFile {
-  return parseElf({ file, bytes: readFileSync(file) });
+  return parseElf(readSource(file));
+}
+
+/** A file's content. Throws ElfError for what is no file: a device or a pipe may have no end, or wait for one. */
+export function readSource(file: string): Source {
+  if (!statSync(file).isFile())
+    throw new ElfError(`${file}: not a regular file`, { advice: 'name a program, a library or a script' });
+  return { file, bytes: readFileSync(file) };
 }
 
 export function isElf(bytes: Uint8Array): boolean {
@@ -88,16 +96,15 @@ export function parseElf(source: Source): ElfFile {
     fail(source, `neither a program nor a shared library (e_type ${type})`);
   const segments = readSegments(source);
   const allSections = readSections(source);
-  const sections = allSections
-    .filter((one) => (one.flags & SHF_ALLOC) !== 0 && one.size > 0)
-    .sort((a, b) => a.address - b.address);
+  const entry = u64(source, 24);
+  const sections = loadedSections(allSections, entry);
   const interp = segments.find((one) => one.type === PT_INTERP);
   return {
     file: source.file,
     bytes: source.bytes,
     type,
     machine: u16(source, 18),
-    entry: u64(source, 24),
+    entry,
     segments,
     sections,
     allSections,
@@ -130,7 +137,37 @@ function readSegments(source: Source): readonly Segment[] {
     }
     segments.push(segment);
   }
+  const loaded = segments
+    .filter((one) => one.type === PT_LOAD && one.memorySize > 0)
+    .sort((a, b) => a.address - b.address);
+  loaded.forEach((one, index) => {
+    const before = loaded[index - 1];
+    if (before !== undefined && before.address + before.memorySize > one.address)
+      fail(source, `two segments are loaded over one another, at 0x${one.address.toString(16)}`);
+  });
   return segments;
+}
+
+/** Sections that are loaded, by address. Those that lie over one another, or between which the entry is not in code, say nothing
+ * that holds for the program: then there are none. */
+function loadedSections(all: readonly Section[], entry: number): readonly Section[] {
+  const sections = all
+    .filter((one) => (one.flags & SHF_ALLOC) !== 0 && one.size > 0)
+    .sort((a, b) => a.address - b.address);
+  // Thread-local memory without content takes no room.
+  const inMemory = sections.filter((one) => (one.flags & SHF_TLS) === 0 || one.type !== SHT_NOBITS);
+  const isOver = inMemory.some((one, index) => {
+    const before = inMemory[index - 1];
+    return before !== undefined && before.address + before.size > one.address;
+  });
+  const holdsEntry = inMemory.some(
+    (one) =>
+      (one.flags & SHF_EXECINSTR) !== 0 &&
+      one.type !== SHT_NOBITS &&
+      entry >= one.address &&
+      entry < one.address + one.size,
+  );
+  return isOver || (entry !== 0 && !holdsEntry) ? [] : sections;
 }
 
 /** Section headers are not needed to run a program, so a table that makes no sense is taken for none. */

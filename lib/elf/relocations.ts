@@ -20,6 +20,8 @@ export const relocationTypes = {
   irelative: 37,
 } as const;
 
+const TOO_MANY = 'it claims to have more relocations than any program has';
+
 export interface Relocations {
   readonly count: number;
   /** Linked addresses where something is written, ascending. */
@@ -30,7 +32,8 @@ export interface Relocations {
   readonly addend: Float64Array;
 }
 
-const MAX_RELOCATIONS = 16_000_000;
+/** The largest programs have some hundred thousand. */
+const MAX_RELOCATIONS = 4_000_000;
 
 /** All of DT_RELA, DT_JMPREL and DT_RELR, by place. A static program's own (IRELATIVE) come from its .rela.* sections. */
 export function readRelocations(elf: ElfFile, dynamic: Dynamic | undefined): Relocations {
@@ -49,7 +52,7 @@ export function readRelocations(elf: ElfFile, dynamic: Dynamic | undefined): Rel
   }
   const relative = readRelr(elf, dynamic);
   const total = tables.reduce((sum, one) => sum + Math.floor(one.size / 24), 0) + relative.length;
-  if (total > MAX_RELOCATIONS) fail(elf, `it claims to have ${total} relocations`);
+  if (total > MAX_RELOCATIONS) fail(elf, TOO_MANY);
   const place = new Float64Array(total);
   const type = new Uint32Array(total);
   const symbol = new Uint32Array(total);
@@ -103,6 +106,7 @@ function readRelr(elf: ElfFile, dynamic: Dynamic | undefined): readonly number[]
       const isSet = bit < 32 ? (low >>> bit) & 1 : (high >>> (bit - 32)) & 1;
       if (isSet === 1) places.push(base + (bit - 1) * 8);
     }
+    if (places.length > MAX_RELOCATIONS) fail(elf, TOO_MANY);
     base += 63 * 8;
   }
   return places;

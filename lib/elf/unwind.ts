@@ -28,6 +28,8 @@ interface Cie {
 }
 
 const MAX_ENTRIES = 4_000_000;
+/** Of its letters there are eight. */
+const MAX_AUGMENTATION = 16;
 const OMIT = 0xff;
 
 /** The ranges in the file's order; empty if there are no such tables. What cannot be read ends the list: it is a help and no
@@ -87,7 +89,10 @@ function findFrames(elf: ElfFile): { offset: number; address: number; end: numbe
 function readCie(source: Source, body: number, addressAt: (at: number) => number): Cie {
   let at = body + 1;
   let augmentation = '';
-  for (; u8(source, at) !== 0; at++) augmentation += String.fromCharCode(u8(source, at));
+  for (; u8(source, at) !== 0; at++) {
+    if (augmentation.length >= MAX_AUGMENTATION) throw new RangeError('an augmentation without an end');
+    augmentation += String.fromCharCode(u8(source, at));
+  }
   at++;
   [, at] = uleb(source, at);
   [, at] = uleb(source, at);

@@ -1,5 +1,5 @@
 // Whatever a file says of itself, reading it and analysing it end soon, within memory, in an answer or in an error of the family.
-// Files are real ones with fields, tables and code overwritten, or cut off. FUZZ_SECONDS sets how long (30), SEED what is
+// Files are real ones, and some made by hand, with fields, tables and code overwritten, or cut off. FUZZ_SECONDS sets how long (30), SEED what is
 // tried; a case that fails stays beside the message.
 
 import { spawn, spawnSync } from 'node:child_process';
@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { beforeAll, expect, test } from 'vitest';
+import { strange } from '../elf/strange.ts';
 import { seed } from '../support/random.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
@@ -54,6 +55,17 @@ function compiled(name: string, ...flags: string[]): string {
   );
   expect(made.stderr).toBe('');
   return file;
+}
+
+/** The small ones of the files that are made by hand, and can be read. */
+function made(): readonly string[] {
+  return strange
+    .filter(({ bytes, expected }) => bytes.length < 1 << 16 && !(expected instanceof RegExp))
+    .map(({ bytes }, index) => {
+      const file = join(folder, `made${index}`);
+      writeFileSync(file, bytes, { mode: 0o755 });
+      return file;
+    });
 }
 
 function run(mode: string, seeds: readonly string[]): Promise<{ fine: number; refused: number }> {
@@ -113,6 +125,7 @@ test('reading ELF files', async () => {
     compiled('static', '-static'),
     compiled('plug.so', '-shared', '-fPIC', '-DPLUG'),
     compiled('relr', '-static-pie', '-fPIE', '-Wl,-z,pack-relative-relocs'),
+    ...made(),
   ]);
   expect(fine).toBeGreaterThan(10);
   expect(refused).toBeGreaterThan(10);
@@ -129,6 +142,7 @@ test('analysing programs and plug-ins', async () => {
     compiled('program', '-static'),
     compiled('pie', '-static-pie', '-fPIE'),
     compiled('plugged.so', '-shared', '-fPIC', '-DPLUG'),
+    ...made(),
   ]);
   expect(fine).toBeGreaterThan(10);
   expect(refused).toBeGreaterThan(3);
