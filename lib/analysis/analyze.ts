@@ -2,7 +2,6 @@
 // programs that are executed), code is followed until nothing new is reached, then every reached system call is asked for
 // its number. What cannot be known is said, and widened.
 
-import { readFileSync } from 'node:fs';
 import { EM_X86_64, isElf, readSource } from '../elf/file.ts';
 import { findLibrary } from '../elf/search.ts';
 import { SandboxError } from '../errors.ts';
