@@ -149,6 +149,15 @@ const micros: readonly Micro[] = [
     ],
   },
   {
+    name: 'a flag that a comparison makes, in the low byte of any register',
+    source:
+      'FAR void made(long a, long b) { call3(SOCKET, 1, b, 0); call4(OPENAT, -100, 0, a, 0); } FAR long read(void) { return argc_; } void run(void) { long n = read(), m = read(); made(n > 2 ? 0x800 : 0, m > 3 ? 2 : 1); }',
+    calls: [
+      'openat(dfd == AT_FDCWD && flags in {O_RDONLY, O_RDONLY|O_NONBLOCK})',
+      'socket(family == AF_UNIX && type in {SOCK_STREAM, SOCK_DGRAM} && protocol == 0)',
+    ],
+  },
+  {
     name: 'a value from outside',
     source: 'void run(void) { call3(IOCTL, 0, argc_, 0); }',
     calls: ['ioctl'],

@@ -3,10 +3,11 @@
 // Each is held to what was found, and comes to its end as it does bare.
 
 import { execFileSync, spawnSync as spawnBare } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { constants, realpathSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { policyOfAnalysis } from '../../lib/analysis/policy.ts';
+import { evaluate } from '../../lib/index.ts';
 import { spawnSync } from '../../lib/node/sync.ts';
 import { printCall } from '../../lib/policy/language/print.ts';
 import { temporaryFolder } from '../support/temporary.ts';
@@ -40,6 +41,14 @@ const tools = {
 const endings = { c: 'c', musl: 'c', 'c++': 'cc', rust: 'rs', go: 'go' };
 
 let count = 0;
+
+/** A program in C; its path. */
+function compiled(text: string, flags: readonly string[]): string {
+  const file = join(folder, `program${count++}`);
+  writeFileSync(`${file}.c`, text);
+  tools.c(`${file}.c`, file, flags);
+  return file;
+}
 
 function check(one: Case, tool: keyof typeof tools, flags: readonly string[] = []): void {
   const file = join(folder, `program${count++}`);
@@ -96,3 +105,56 @@ test.each(alone(inRust))('Rust, static: $name', (one) =>
 
 test.each(inGo)('Go: $name', (one) => check(one, 'go'));
 test.each(alone(inGo))('Go, stripped: $name', (one) => check(one, 'go', ['-ldflags=-s -w']));
+
+test.each([
+  ['dynamic', []],
+  ['static', ['-static']],
+])('C, %s: fopen can open with the flags of its modes, and with no others', (_, flags) => {
+  const file = compiled(
+    `#include <stdio.h>
+     #include <string.h>
+     #include <unistd.h>
+     int main(int argc, char **argv) {
+       static const char *const modes[] = { "w", "r", "r+", "w+", "a", "a+", "re", "ab", "rb+", "wx", "w+bxe" };
+       for (unsigned i = 0; i < sizeof modes / sizeof *modes; i++) {
+         if (strchr(modes[i], 'x')) unlink("opened");
+         FILE *f = fopen("opened", modes[i]);
+         if (f == 0) return i + 1;
+         fclose(f);
+       }
+       return unlink("opened");
+     }`,
+    flags,
+  );
+  const { main: _main, ...policy } = policyOfAnalysis(analysisOf(file, { also: ['@none'] }));
+  const permits = (wanted: number) =>
+    evaluate(policy, { call: 'openat', args: [-100, 0x1000, wanted, 0o666, 0, 0] }).kind === 'allow';
+  const { O_RDONLY, O_WRONLY, O_RDWR, O_CREAT, O_TRUNC, O_APPEND, O_EXCL, O_SYNC, O_DIRECT } = constants;
+  const O_CLOEXEC = 0o2000000;
+  const O_TMPFILE = 0o20000000;
+  for (const access of [O_RDONLY, O_RDWR, O_WRONLY | O_CREAT | O_TRUNC, O_RDWR | O_CREAT | O_APPEND])
+    for (const more of [0, O_CLOEXEC, O_EXCL]) expect(permits(access | more)).toBe(true);
+  for (const never of [O_SYNC, O_DIRECT, O_TMPFILE]) expect(permits(O_RDWR | never)).toBe(false);
+  const options = { cwd: folder, timeout: 20_000 };
+  expect(spawnSync(file, [], { ...options, sandbox: policy })).toMatchObject({ status: 0, signal: null });
+});
+
+test('C: popen starts the shell and what its command names', () => {
+  const file = compiled(
+    `#include <stdio.h>
+     int main(void) { char text[99] = ""; FILE *f = popen("id -u | tr 0-9 a-j", "r"); if (f == 0 || fgets(text, 99, f) == 0) return 1; fputs(text, stdout); return pclose(f); }`,
+    [],
+  );
+  const analysis = analysisOf(file);
+  expect(analysis.programs.map((one) => basename(one)).sort()).toEqual(
+    [basename(file), basename(realpathSync('/bin/sh')), 'id', 'tr'].sort(),
+  );
+  const options = { cwd: folder, timeout: 20_000, encoding: 'utf8' } as const;
+  const bare = spawnBare(file, [], options);
+  expect(bare.stdout).toMatch(/^[a-j]+\n$/);
+  expect(spawnSync(file, [], { ...options, sandbox: policyOfAnalysis(analysis) })).toMatchObject({
+    status: 0,
+    signal: null,
+    stdout: bare.stdout,
+  });
+});

@@ -267,7 +267,8 @@ function resultOf(mnemonic: Mnemonic, register: number, size: number): readonly 
     return size === 8
       ? [from({ kind: 'memory', register: RSP, offset: 0, size: 8 })]
       : lost('a part of a register');
-  if (conditionalSets.has(mnemonic) && instruction.op0Register < Register.AH)
+  const isHighByte = instruction.op0Register >= Register.AH && instruction.op0Register <= Register.BH;
+  if (conditionalSets.has(mnemonic) && !isHighByte)
     return [from(self, bitwise(~0xffn, 0n)), from(self, bitwise(~0xffn, 1n))];
   if (size < 4) return partOf(mnemonic, self, size);
   const width = size * 8;
