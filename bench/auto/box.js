@@ -24,7 +24,7 @@ const NOBODY = 65534;
 const HERE = '/tmp/here';
 /** More than this is written by what would never end. */
 const MOST = 8 * 1024 * 1024;
-export const TEXT = 'The quick brown fox\njumps over 13 lazy dogs\n\n# end = yes\n';
+export const TEXT = 'The quick brown fox\njumps over 13 lazy dogs\n\n# key = 1\n';
 
 /** `start(words, options)` starts a program; `remove()` removes all. */
 export function newBox() {
@@ -39,7 +39,7 @@ export function newBox() {
     `--unshare-ipc --unshare-pid --unshare-net --unshare-uts --unshare-cgroup --die-with-parent --new-session
     --ro-bind / / --tmpfs /tmp --tmpfs /run --tmpfs /var/tmp --proc /proc --dev /dev --tmpfs /dev/shm --chmod 1777 /tmp --chmod 1777 /dev/shm
     --bind ${folder} ${HERE} --bind ${kept} ${HERE}/.cache/sandbox-run --chdir ${HERE} --
-    /usr/bin/prlimit --fsize=${MOST} --core=0 --nofile=1024:4096 --
+    /usr/bin/prlimit --fsize=${MOST} --core=0 --
     /usr/bin/setpriv --reuid=${NOBODY} --regid=${NOBODY} --clear-groups --no-new-privs --bounding-set=-all --`
       .trim()
       .split(/\s+/);
@@ -88,7 +88,14 @@ export function newBox() {
     };
   }
 
-  const read = (name) => readFileSync(join(folder, name), 'latin1');
+  /** What a file in the folder says now; nothing where there is none. */
+  const read = (name) => {
+    try {
+      return readFileSync(join(folder, name), 'latin1');
+    } catch {
+      return '';
+    }
+  };
   return { start, read, env, remove: () => rmSync(scratch, { recursive: true, force: true }) };
 }
 

@@ -84,6 +84,8 @@ const abi = abis.x86_64;
 export const WIDE = '@system-service';
 const LIBRARY_NAME = /^[\w.+/-]*\.so(\.[\w.]+)*$/;
 const MAX_PROGRAMS = 200;
+/** system(3), popen(3), and execvp(3) for files without a header start it. */
+const SHELL = '/bin/sh';
 /** In place of a program's name: it is to start none. */
 const NOTHING = '@none';
 
@@ -164,19 +166,18 @@ export function analyze(question: Asked): Analysis {
     throw new SandboxError(`--also ${NOTHING} says that it starts no program, and another --also names one`, {
       advice: `give either`,
     });
-  if (executes && !also.includes(NOTHING))
-    for (const one of executed(work, path, startsByLibrary)) tryStart(work, one);
+  const startsAny = executes && !also.includes(NOTHING) && startExecuted(work, path, startsByLibrary);
   settle(work, true);
   question.progress?.(`asking for numbers in ${world.modules.length} files`);
   const sites = callSites(work.reach, abi);
-  const execRefused = executes && work.programs.length === before;
+  const execRefused = executes && !startsAny;
   if (executes) {
     const site = sites.find((one) => executing(work, one));
     const where = site === undefined ? '' : ` (${labelOf(site.module, site.address)})`;
     work.notices.push(
       execRefused
         ? `it can execute programs${where}, and none is ${also.includes(NOTHING) ? 'permitted' : 'known'}: execve is refused; name them with --also PROGRAM`
-        : `it can execute programs${where}; included: ${work.programs.slice(before).map(short).join(', ')}; name others with --also PROGRAM`,
+        : `it can execute programs${where}; included: ${work.programs.slice(before).map(short).join(', ') || 'itself'}; name others with --also PROGRAM`,
     );
   }
   return conclude(work, sites, executes, execRefused);
@@ -184,27 +185,81 @@ export function analyze(question: Asked): Analysis {
 
 const short = (path: string) => path.slice(path.lastIndexOf('/') + 1);
 
-/** The programs that can be meant where this one executes others: those that the user named, or the command line, a script, or
- * the program's own strings name, and the shell where a library names it. */
-function executed(work: Work, path: string, startsByLibrary: boolean): ReadonlySet<string> {
-  const { question } = work;
+/** Starts the programs that this one executes, and what those that are meant execute in turn: a script what its text names, and all what
+ * stands as a path where it is executed. Whether there are any. */
+function startExecuted(work: Work, path: string, startsByLibrary: boolean): boolean {
   searched(work, path);
-  const text = (script: string) => {
-    work.texts.add(script);
-    return scriptText(script) ?? '';
+  const { meant, guessed } = executed(work, path);
+  if (startsByLibrary && work.names.has(SHELL)) meant.add(SHELL);
+  const all = new Set<string>();
+  let round: Iterable<string> = meant;
+  for (;;) {
+    const fresh = [...round].filter((one) => !all.has(one)).slice(0, MAX_PROGRAMS - all.size);
+    if (fresh.length === 0) break;
+    const next = new Set<string>();
+    for (const one of fresh) {
+      all.add(one);
+      for (const script of tryStart(work, one))
+        for (const name of programsIn(textOf(work, script), path)) next.add(name);
+    }
+    settle(work, false);
+    for (const one of pathsNamed(work)) next.add(one);
+    round = next;
+  }
+  // Most of these are there by chance: that is no reason to follow them further.
+  for (const one of guessed) {
+    if (all.has(one) || all.size >= MAX_PROGRAMS) continue;
+    all.add(one);
+    tryStart(work, one);
+  }
+  return all.size > 0;
+}
+
+/** Programs whose path stands in a file that executes some. */
+function pathsNamed(work: Work): readonly string[] {
+  return [...work.names]
+    .filter(
+      ([text, modules]) =>
+        text.startsWith('/') && [...modules].some((one) => imports(one, EXECUTES)) && isExecutable(text),
+    )
+    .map(([text]) => text);
+}
+
+const EXECUTES =
+  /^(execl|execlp|execle|execv|execvp|execve|execvpe|execveat|fexecve|posix_spawnp?|system|popen|wordexp)$/;
+
+interface Executed {
+  readonly meant: Set<string>;
+  readonly guessed: Set<string>;
+}
+
+/** The programs that are meant where this one executes others: those that the user named, the command line, or a script. And
+ * those that its own strings name, or a text on the command line. */
+function executed(work: Work, path: string): Executed {
+  const { question } = work;
+  const own = work.world.byPath.get(work.programs[0]!)!;
+  const meant = new Set<string>();
+  const guessed = new Set(constantPrograms(work, own, path));
+  const add = (text: string, to: Set<string>) => {
+    for (const one of programsIn(text, path)) to.add(one);
   };
-  const wanted = new Set<string>();
-  for (const name of question.also) for (const one of named(name, path)) wanted.add(one);
+  for (const name of question.also) for (const one of named(name, path)) meant.add(one);
   for (const word of question.words) {
     const found = inPath(word, path);
-    if (found !== undefined) wanted.add(found);
-    if (/[\s;|&]/.test(word)) for (const one of programsIn(word, path)) wanted.add(one);
-    else if (/[./]/.test(word)) for (const one of programsIn(text(word), path)) wanted.add(one);
+    if (found !== undefined) meant.add(found);
+    if (/[\s;|&]/.test(word)) add(word, meant);
+    else if (/[./]/.test(word)) {
+      const text = textOf(work, word);
+      add(text, text.startsWith('#!') ? meant : guessed);
+    }
   }
-  for (const script of startOf(question.program, path).scripts)
-    for (const one of programsIn(text(script), path)) wanted.add(one);
-  for (const one of constantPrograms(work, path, startsByLibrary)) wanted.add(one);
-  return new Set([...wanted].slice(0, MAX_PROGRAMS));
+  for (const script of startOf(question.program, path).scripts) add(textOf(work, script), meant);
+  return { meant, guessed };
+}
+
+function textOf(work: Work, script: string): string {
+  work.texts.add(script);
+  return scriptText(script) ?? '';
 }
 
 function searched(work: Work, path: string): void {
@@ -242,10 +297,11 @@ function named(name: string, path: string): readonly string[] {
   return [found];
 }
 
-function addStart(work: Work, path: string, isFirst: boolean): void {
+/** The scripts on the way to it. */
+function addStart(work: Work, path: string, isFirst: boolean): readonly string[] {
   const { program, named, scripts } = startOf(path, searchPathOf(work.question.environment));
   for (const one of [path, named, ...scripts]) work.files.add(one);
-  if (work.programs.includes(program)) return;
+  if (work.programs.includes(program)) return scripts;
   const elf = readSource(program).bytes;
   if (isFirst && elf.length >= 20 && isElf(elf) && elf.readUInt16LE(18) !== EM_X86_64) {
     throw new SandboxError(`${program}: only x86-64 programs can be analysed so far`, {
@@ -254,14 +310,16 @@ function addStart(work: Work, path: string, isFirst: boolean): void {
   }
   work.programs.push(program);
   addProgram(work.world, program);
+  return scripts;
 }
 
-/** A program that may be executed: what cannot be read is said, and left out. */
-function tryStart(work: Work, path: string): void {
+/** A program that may be executed: what cannot be read is said, and left out. The scripts on the way to it. */
+function tryStart(work: Work, path: string): readonly string[] {
   try {
-    addStart(work, path, false);
+    return addStart(work, path, false);
   } catch (error) {
     work.notices.push(`${path} is left out: ${error instanceof Error ? error.message : String(error)}`);
+    return [];
   }
 }
 
@@ -405,17 +463,13 @@ function imports(module: Module | undefined, name: RegExp): boolean {
   return module?.code.dynamic?.symbols.some((one) => !one.defined && name.test(one.name)) === true;
 }
 
-/** Paths of programs that the program's own strings name, and names in PATH where it asks the C library to search there. */
-function constantPrograms(work: Work, path: string, startsByLibrary: boolean): readonly string[] {
-  const [first] = work.programs;
-  const own = work.world.byPath.get(first!);
+/** Paths of programs that a program's own strings name, and names in PATH where it asks the C library to search there. */
+function constantPrograms(work: Work, own: Module, path: string): readonly string[] {
   const isSearching = imports(own, /^(execl?vpe?|execlp|posix_spawnp)$/);
   const paths: string[] = [];
   const names: { text: string; program: string }[] = [];
   for (const [text, modules] of work.names) {
-    // system(3), popen(3), and execvp(3) for files without a header.
-    if (text === '/bin/sh' && startsByLibrary) paths.push(text);
-    if (own === undefined || !modules.has(own) || text.length < 2) continue;
+    if (!modules.has(own) || text.length < 2) continue;
     if (text.startsWith('/')) {
       if (isExecutable(text)) paths.push(text);
     } else if (isSearching && !text.includes('/')) {
@@ -435,7 +489,7 @@ function constantPrograms(work: Work, path: string, startsByLibrary: boolean): r
   // The usual ones are believed to be meant.
   const usual = names.filter(({ text }) => shellUtilities.some((one) => one === text));
   work.notices.push(
-    `${short(own?.path ?? '')} names ${names.length} programs that it could search for, too many to include but usual utilities: give others that it executes with --also PROGRAM`,
+    `${short(own.path)} names ${names.length} programs that it could search for, too many to include but usual utilities: give others that it executes with --also PROGRAM`,
   );
   return [...paths, ...usual.map((one) => one.program)];
 }

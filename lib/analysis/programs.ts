@@ -99,21 +99,38 @@ export function isExecutable(path: string): boolean {
   }
 }
 
-/** The programs that a text for a shell names: every word that is one. Words that are not commands only add. */
+/** The programs that a text for a shell, Perl, Python … names: every word that is one, and the last part of `$folder/name`. Words
+ * that are not commands only add. Left out are lines that are comments, and Perl's pages of documentation. */
 export function programsIn(text: string, searchPath: string): readonly string[] {
-  const words = new Set(text.match(/[A-Za-z0-9_.+/[-]+/g) ?? []);
+  const isPerl = /^#!.*perl/.test(text);
+  const code = (
+    isPerl ? text.replace(/^=(head\d|pod|over|item|begin|for|encoding)\b.*?^=cut\b[^\n]*/gms, '') : text
+  ).replace(/^[ \t]*#(?!!).*/gm, '');
+  const words = new Set(code.match(/[A-Za-z0-9_.+/[-]+/g) ?? []);
+  for (const [, name] of code.matchAll(/\$\{?\w+\}?\/([\w.+[-]+)/g)) words.add(name!);
   return [...words].map((word) => inPath(word, searchPath)).filter((path) => path !== undefined);
 }
 
-/** The words of a command line that can mean something to an analysis (analyze.ts): programs, commands that name programs, and
- * texts. Others are none now, and would be found here once they are. */
+/** The words of a command line that can mean something to an analysis (analyze.ts): programs, commands and texts that name programs.
+ * Others are none now, and would be found here once they are. */
 export function wordsThatMatter(words: readonly string[], searchPath: string): readonly string[] {
   return words.filter(
     (word) =>
       inPath(word, searchPath) !== undefined ||
       (/[\s;|&]/.test(word) && programsIn(word, searchPath).length > 0) ||
-      (/[./]/.test(word) && scriptText(word) !== undefined),
+      (/[./]/.test(word) && (isLarge(word) || namesAny(scriptText(word) ?? '', searchPath))),
   );
+}
+
+/** Whether a text names programs, or libraries (configuration.ts). */
+function namesAny(text: string, searchPath: string): boolean {
+  return text.includes('.so') || text.includes('include') || programsIn(text, searchPath).length > 0;
+}
+
+/** Too large to be looked through at each start. */
+function isLarge(path: string): boolean {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  return stat?.isFile() === true && stat.size > 16 * 1024;
 }
 
 /** A script's text; undefined for what is no text or too long. */

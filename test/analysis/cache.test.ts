@@ -89,7 +89,9 @@ describe('the same question', () => {
     const asked = (...words: string[]) => recall({ ...question, words }, VERSION)?.usesWords;
     for (const word of ['--version', 'status', 'no such;program', at('absent.txt'), at('lib')])
       expect(asked(word), word).toBe(true);
-    put('script.txt', 'some text');
+    put('data.txt', 'some text');
+    expect(asked(at('data.txt'))).toBe(true);
+    put('script.txt', 'some text, and cat');
     for (const word of ['cat', 'x;cat', '/bin/cat', at('script.txt')])
       expect(asked(word), word).toBeUndefined();
   });
