@@ -29,12 +29,13 @@ export async function ask(name, also) {
       maxBuffer: 256 * 1024 * 1024,
       env: { PATH },
     });
-    const { policy, notices, programs, execRefused } = JSON.parse(stdout);
+    const found = JSON.parse(stdout);
+    const { policy, notices, programs, execRefused } = found;
     const { main, ...whole } = parsePolicy(policy, { file: name });
     return {
       name,
-      whole: shape(whole),
-      main: main === undefined ? undefined : shape(main),
+      whole: shape(whole, found.arguments),
+      main: main === undefined ? undefined : shape(main, found.afterMain.arguments),
       isUnknown: notices.some((one) => one.includes('number of a call is not known')),
       executes: execRefused || programs.length > 1,
       ...JSON.parse(stderr.trim().split('\n').at(-1)),
@@ -45,9 +46,9 @@ export async function ask(name, also) {
   }
 }
 
-/** Calls by name, rules, calls of which each use has a condition, and whether memory can be made executable: any of a few usual uses
- * of mmap and mprotect with PROT_EXEC is permitted. */
-function shape(policy) {
+/** Calls by name, rules, calls of which each use has a condition, whether memory can be made executable (any of a few usual uses
+ * of mmap and mprotect with PROT_EXEC is permitted), and how many arguments are held. */
+function shape(policy, args) {
   const allowed = policy.statements.filter((one) => one.action.kind === 'allow');
   const calls = allowed.flatMap((one) => one.calls);
   const names = new Set(calls.map((call) => call.target.name));
@@ -60,5 +61,11 @@ function shape(policy) {
         permits('mmap', [0, 4096, prot, flags, 3, 0]),
       ),
   );
-  return { calls: names.size, rules: allowed.length, conditioned: names.size - free.size, mapsExecutable };
+  return {
+    calls: names.size,
+    rules: allowed.length,
+    conditioned: names.size - free.size,
+    mapsExecutable,
+    args,
+  };
 }

@@ -49,7 +49,7 @@ const chosen = lines
 
 const others = {
   tightness,
-  'usr-bin': () => usrBin(part, parts),
+  'usr-bin': () => usrBin(wanted, part, parts),
   sweep: () => sweep(wanted, part, parts),
 };
 if (Object.hasOwn(others, wanted[0] ?? '')) {

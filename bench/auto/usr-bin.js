@@ -1,14 +1,32 @@
-// `npm run bench:auto -- usr-bin [--part=1/8]`: all ELF programs of /usr/bin, or the first of each eight: how many calls are permitted, in the
-// whole process and after main, each program for itself (what it executes would have to be named with --also). Callander's figures
-// on 319 programs of Debian 12: mean 56, median 48, 86 % may not map executable memory.
+// `npm run bench:auto -- usr-bin [--part=1/8] [--plain]`: all ELF programs of /usr/bin, or the first of each eight: how many calls are
+// permitted, in the whole process and after main, each program for itself (what it executes would have to be named with --also).
+// `--plain`: those of a fresh Debian 12 with nothing added, which this makes (needs root, Debian's debootstrap, and its mirror).
+// Callander, which refuses programs that execute others, on 319 programs of Debian 12: mean 56, median 48.
 
-import { closeSync, openSync, readdirSync, readSync, realpathSync } from 'node:fs';
-import { join } from 'node:path';
+import { spawnSync } from 'node:child_process';
+import {
+  closeSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readSync,
+  realpathSync,
+  rmSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { ask } from './ask.js';
 
 const FOLDER = '/usr/bin';
 
-export async function usrBin(part, parts) {
+export async function usrBin(words, part, parts) {
+  if (words.includes('--plain')) {
+    inPlainDebian(words.filter((word) => word !== '--plain'));
+    return;
+  }
   const programs = elfPrograms().filter((_, index) => index % parts === part - 1);
   const found = [];
   const failures = new Map();
@@ -23,29 +41,71 @@ export async function usrBin(part, parts) {
     }
   };
   await Promise.all([work(), work()]);
-  const told = found.filter((one) => one.main !== undefined);
-  const later = (one) => one.main ?? one.whole;
   console.log(`${programs.length} ELF programs in ${FOLDER}, ${found.length} analysed`);
-  line('calls, whole process', found, (one) => one.whole.calls);
-  line('calls after main (whole where not told apart)', found, (one) => later(one).calls);
-  line('rules after main', found, (one) => later(one).rules);
+  for (const [why, paths] of failures) console.log(`not analysed: ${paths.length}, ${why} (${paths[0]})`);
+  summary('all', found);
+  summary(
+    'those that execute no other program',
+    found.filter((one) => !one.executes),
+  );
   line('CPU seconds', found, (one) => one.seconds);
   line('MB', found, (one) => one.megabytes);
+}
+
+function summary(what, found) {
+  const later = (one) => one.main ?? one.whole;
+  const told = found.filter((one) => one.main !== undefined);
   const share = (count, of) => `${Math.round((100 * count) / Math.max(of, 1))} %`;
-  console.log(`start-up told apart: ${share(told.length, found.length)}`);
+  const sum = (pick) => found.reduce((total, one) => total + pick(later(one)), 0);
+  console.log(`\n${what}: ${found.length}, start-up told apart in ${told.length}`);
+  line('calls, whole process', found, (one) => one.whole.calls);
+  line('calls after main', found, (one) => later(one).calls);
+  line('rules after main', found, (one) => later(one).rules);
+  console.log(
+    `arguments held to values after main: ${share(
+      sum((one) => one.args.constrained),
+      sum((one) => one.args.asked),
+    )} of those with named values, ${share(
+      sum((one) => one.args.constrained),
+      sum((one) => one.args.all),
+    )} of all`,
+  );
   console.log(
     `no memory can be mapped executable after main: ${share(found.filter((one) => !later(one).mapsExecutable).length, found.length)}`,
   );
   console.log(
-    `calls with a condition after main: ${share(
-      found.reduce((sum, one) => sum + later(one).conditioned, 0),
-      found.reduce((sum, one) => sum + later(one).calls, 0),
-    )}`,
-  );
-  console.log(
     `a number that is not known: ${share(found.filter((one) => one.isUnknown).length, found.length)}`,
   );
-  for (const [why, paths] of failures) console.log(`not analysed: ${paths.length}, ${why} (${paths[0]})`);
+}
+
+/** Makes a plain Debian 12 and asks there, with this Node and this package. */
+function inPlainDebian(words) {
+  const tree = mkdtempSync(join(tmpdir(), 'sandbox-run-plain-'));
+  try {
+    start('debootstrap', ['bookworm', tree], 'ignore');
+    mkdirSync(join(tree, 'opt/sandbox-run'), { recursive: true });
+    copyFileSync(process.execPath, join(tree, 'opt/node'));
+    // Mounts that end with the command.
+    const script =
+      'mount --bind "$1" "$2/opt/sandbox-run" && mount -t proc proc "$2/proc" && tree=$2 && shift 2 && exec chroot "$tree" /opt/node /opt/sandbox-run/bench/auto/run.js "$@"';
+    const here = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+    start(
+      'unshare',
+      ['-m', '--propagation', 'private', 'sh', '-c', script, 'sh', here, tree, ...words],
+      'inherit',
+    );
+  } finally {
+    rmSync(tree, { recursive: true, force: true });
+  }
+}
+
+function start(program, words, stdout) {
+  const { status, error } = spawnSync(program, words, {
+    stdio: ['ignore', stdout, 'inherit'],
+    env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', HOME: '/root' },
+  });
+  if (error !== undefined) throw new Error(`${program}: ${error.message}`);
+  if (status !== 0) throw new Error(`${program} ended with status ${status}`);
 }
 
 /** Each once, whatever its names. */
