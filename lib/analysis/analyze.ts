@@ -388,12 +388,19 @@ function mention(work: Work, text: string, module: Module): void {
       if (/^\/etc\/[\w.+/-]+\.(conf|cfg)$/.test(text)) work.configurations.add(text);
     }
   }
-  const isLooking = module.code.dynamic?.soname?.startsWith('ld-') === true || importsLookup(module);
+  const isLooking =
+    module.code.dynamic?.soname?.startsWith('ld-') === true || isStatic(module) || importsLookup(module);
   if (!isLooking) return;
   for (const definition of world.definitions.get(text) ?? []) {
     addLookup(work.reach, { module: definition.module, address: definition.symbol.address }, module);
   }
 }
+
+/** It holds the C library's code itself, and with it what looks up names. */
+const isStatic = (module: Module) =>
+  module.code.elf.interpreter === undefined && module.code.dynamic?.soname === undefined;
+const isCLibrary = (module: Module | undefined) =>
+  module?.code.dynamic?.soname?.startsWith('libc.so') === true;
 
 const isFirst = (work: Work, module: Module) => module.path === work.programs[0];
 
@@ -444,7 +451,9 @@ function tryPlugin(work: Work, path: string, by: Module, why: string): void {
   work.files.add(path);
   try {
     if (!isElf(readSource(path).bytes)) return;
-    addPlugged(work, addPlugin(work.world, path, by.interpreter ?? interpreterOf(work.world)), why);
+    const added = addPlugin(work.world, path, by.interpreter ?? interpreterOf(work.world));
+    // A static program loads the C library for its plug-ins, which name what they call.
+    if (!(isStatic(by) && isCLibrary(added[0]))) addPlugged(work, added, why);
   } catch (error) {
     work.notices.push(`${path} is left out: ${error instanceof Error ? error.message : String(error)}`);
   }
@@ -521,8 +530,9 @@ function conclude(work: Work, sites: readonly CallSite[], executes: boolean, exe
   );
   const label = (site: CallSite) => labelOf(site.module, site.address);
   work.notices.push(...assumptionsOf({ world: work.world, sites, disbelieved, label }));
-  for (const { code, path } of work.world.modules) {
-    if (!code.knowsObjects && code.dynamic?.soname?.startsWith('libc.so') === true)
+  for (const module of work.world.modules) {
+    const { code, path } = module;
+    if (!code.knowsObjects && isCLibrary(module))
       work.notices.push(
         `where the objects of ${path} end is not known: with its debug symbols (Debian: libc6-dbg) fewer calls are permitted`,
       );

@@ -40,7 +40,7 @@ export function laterReach(whole: Reach, program: Module, starting: ReadonlySet<
   const { world } = whole;
   const start = findMain(world, program);
   if (typeof start === 'string') return { reach: undefined, main: undefined, why: start };
-  const reach = newReach(world, startOfLoader(world));
+  const reach = newReach(world, runOnce(world));
   addRoot(reach, start.main, 'main');
   for (const frame of start.frames) addRoot(reach, frame, 'where main returns to');
   for (const module of world.modules) {
@@ -84,16 +84,17 @@ function leftBehind(whole: Reach, reach: Reach, module: Module): void {
   }
 }
 
-/** Functions of a loader that run once, before main: its entry, and what the code that the entry calls hands on to be called
- * (glibc's dl_main). That their addresses are not called again is taken from knowledge: the entry is no function at all, it has
+/** Functions that run once, before main: the entry of each file that is started, and of a loader what the code that its entry calls
+ * hands on to be called (glibc's dl_main). That their addresses are not called again is taken from knowledge: the entry is no function at all, it has
  * no return address (System V ABI for x86-64, 3.4.1); both are compared with other addresses (glibc, elf/rtld.c, dl_main
  * and dlmopen_doit), which leads through memory and cannot be followed. */
-function startOfLoader(world: World): ReadonlyMap<Module, ReadonlySet<number>> {
+function runOnce(world: World): ReadonlyMap<Module, ReadonlySet<number>> {
   const found = new Map<Module, ReadonlySet<number>>();
   for (const module of world.started) {
-    if (module.interpreter === undefined) continue;
     const { code } = module;
     const once = new Set([code.elf.entry]);
+    found.set(module, once);
+    if (module.interpreter === undefined) continue;
     const seen = new Set<number>();
     const queue = [functionAt(code, code.elf.entry)];
     for (let index = queue.pop(); index !== undefined; index = queue.pop()) {
@@ -115,7 +116,6 @@ function startOfLoader(world: World): ReadonlyMap<Module, ReadonlySet<number>> {
         if (!flight.escapes && flight.calls.some((one) => one.isItself)) once.add(target);
       }
     }
-    found.set(module, once);
   }
   return found;
 }

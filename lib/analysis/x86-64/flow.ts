@@ -8,6 +8,7 @@ import {
   FlowControl,
   Instruction,
   InstructionInfoFactory,
+  MemorySizeExt,
   Mnemonic,
   OpAccess,
   OpKind,
@@ -39,6 +40,9 @@ export interface Effect {
 const none: readonly number[] = [];
 const instruction = new Instruction();
 let factory: InstructionInfoFactory | undefined;
+
+/** What an instruction can save whose operand has no one size (XSAVE), in bytes; processors have used up to 11,008 (AMX). */
+const LARGEST_STATE = 1 << 14;
 
 const RSP = 4;
 const RBP = 5;
@@ -303,7 +307,8 @@ function other(
     for (let number = 0; number < instruction.opCount; number++) {
       // Vector moves and the like, over or out of a slot that holds it.
       if (instruction.opKind(number) !== OpKind.Memory || at === undefined) continue;
-      for (const one of slots) if (one >= at - 7 && one < at + 64) result.escapes = true;
+      const size = MemorySizeExt.size(instruction.memorySize) || LARGEST_STATE;
+      for (const one of slots) if (one >= at - 7 && one < at + size) result.escapes = true;
     }
   }
   for (const register of written) drop(register);
