@@ -3,6 +3,7 @@
 
 import { firstRelocation, relocationTypes } from '../elf/relocations.ts';
 import { type CodeFile, regionAt, use } from './code.ts';
+import { optionNames } from './options.ts';
 import type { Reach } from './reach.ts';
 import { sitesBetween } from './tables.ts';
 import { type Module, moduleOfNode } from './world.ts';
@@ -55,6 +56,7 @@ function* pointed(module: Module, start: number, end: number): Generator<Mention
     at++
   ) {
     if (relocations.type[at] !== relocationTypes.relative) continue;
+    if (optionNames(module).has(relocations.place[at]!)) continue;
     const text = stringAt(module.code, relocations.addend[at]!);
     if (text !== undefined) yield { text, module, isChoosing: false };
   }

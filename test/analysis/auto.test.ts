@@ -211,6 +211,23 @@ describe('what strings and configuration files name', () => {
     expect(policy).toMatch(/included: .*\bsort\b/);
     expect(sandbox('--auto', '--', program)).toMatchObject({ status: 0, stdout: '1\n' });
   });
+
+  test('a program, but not one that is called like an option', () => {
+    const source = (started: string) => `#include <getopt.h>
+      #include <unistd.h>
+      const struct option options[] = { { "sort", 1, 0, 's' }, { "date", 0, 0, 2 }, { "id", 0, 0, 3 }, { 0 } };
+      int main(int count, char **words) {
+        int option = getopt_long(count, words, "s:", options, 0);
+        return option > 0 && execlp(${started}, ${started}, (char *)0);
+      }`;
+    const included = (name: string, started: string) => {
+      const { programs } = JSON.parse(sandbox('analyze', '--json', compile(name, source(started))).stdout);
+      return programs.map((path: string) => path.slice(path.lastIndexOf('/') + 1));
+    };
+    expect(included('optional', '"env"')).toEqual(['optional', 'dash', 'env']);
+    // Named in both ways: the linker keeps one string.
+    expect(included('both', '"id"')).toEqual(['both', 'dash', 'id']);
+  });
 });
 
 describe('analyze', () => {
