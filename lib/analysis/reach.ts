@@ -48,6 +48,8 @@ export interface Reach {
   /** Functions that were come to only because the loader runs them to choose another (ifunc), by node: what they return counts once
    * the word that it is kept in, or the symbol, is come to. */
   readonly choosers: Set<number>;
+  /** Where the unwinder enters functions, by file: it may be in a part that was moved away, with a table of its own. */
+  readonly pads: Map<Module, Set<number>>;
   /** Words that were read for themselves, not as part of a piece of data: their addresses, by file. */
   readonly words: Map<Module, Set<number>>;
 }
@@ -66,6 +68,7 @@ export function newReach(world: World, barred: Reach['barred'] = new Map()): Rea
     taken: new Set(),
     barred,
     choosers: new Set(),
+    pads: new Map(),
     words: new Map(),
   };
 }
@@ -212,7 +215,10 @@ function followFunction(reach: Reach, module: Module, index: number, node: numbe
     if (code.use[at] === use.address) besides(reach, module, at, node);
     if (code.use[at] === use.address) followTable(reach, module, target[at]!, node);
   }
-  for (const pad of padsOf(code, index)) visit(reach, { module, address: pad }, node, pad, '');
+  for (const pad of padsOf(code, index)) {
+    visit(reach, { module, address: pad }, node, pad, '');
+    addPad(reach, module, pad);
+  }
   if (code.functionContinues[index + 1] === 1) mark(reach, node + 1, node, end, '');
 }
 
@@ -227,6 +233,12 @@ function isReturned({ world }: Reach, module: Module, at: number): boolean {
   if (register < 0) return false;
   const flight = flightFrom(world, module, site, register, { isData: false, self, mayBeReturned: true });
   return !flight.escapes && !flight.isUsed && flight.calls.length === 0;
+}
+
+function addPad(reach: Reach, module: Module, pad: number): void {
+  const known = reach.pads.get(module);
+  if (known === undefined) reach.pads.set(module, new Set([pad]));
+  else known.add(pad);
 }
 
 /** Where the function itself walks from an address of data: the pieces on both sides, too, for it may begin beside its object. */

@@ -73,7 +73,8 @@ function* findWays(reach: Reach, spot: Spot, index: number): Generator<Way> {
   if (body.tableTargets.has(address))
     for (const jump of body.indirectJumps) yield { kind: 'step', address: jump };
   if (isWild(reach, module, index)) yield { kind: 'unsure', why: 'a jump whose table is not found' };
-  if (body.pads.has(address)) yield { kind: 'lost', why: 'a place where the unwinder goes on' };
+  if (reach.pads.get(module)?.has(address) === true)
+    yield { kind: 'lost', why: 'a place where the unwinder goes on' };
   // A label that a table of this function names is no function to be called.
   const isCase = position > 0 && body.tableTargets.has(address);
   // From other functions: jumps into this one, and calls.

@@ -201,6 +201,69 @@ export const inCpp: readonly Case[] = [
     isWide: true,
   },
   {
+    name: 'a place where the unwinder goes on, behind other code in a part of a function that was moved away',
+    source: `${head}extern "C" { void leave(int n) { if (n < 9) throw n; } void keep(long n, int m); }
+__asm__(R"(
+.text
+.type keep,@function
+keep:
+.cfi_startproc
+.cfi_personality 0x9b,DW.ref.__gxx_personality_v0
+.cfi_lsda 0x1b,.Ltable
+push %rbx
+.cfi_def_cfa_offset 16
+.cfi_offset 3,-16
+mov %rdi,%rbx
+mov %esi,%edi
+.Lcall: call leave
+.Lback: pop %rbx
+.cfi_def_cfa_offset 8
+ret
+.cfi_endproc
+.Lend:
+.section .text.unlikely,"ax",@progbits
+.Lcold:
+.cfi_startproc
+.cfi_personality 0x9b,DW.ref.__gxx_personality_v0
+.cfi_lsda 0x1b,.Ltablecold
+.cfi_def_cfa_offset 16
+.cfi_offset 3,-16
+mov $124,%ebx
+call _Unwind_Resume@PLT
+.Lpad: mov %rax,%r12
+mov %rbx,%rax
+syscall
+mov %r12,%rdi
+call _Unwind_Resume@PLT
+.cfi_endproc
+.Lcoldend:
+.section .gcc_except_table,"a",@progbits
+.Ltable: .byte 0x1b
+.long .Lcold-.
+.byte 0xff
+.byte 1
+.uleb128 .Lt2-.Lt1
+.Lt1: .uleb128 .Lcall-keep
+.uleb128 .Lback-.Lcall
+.uleb128 .Lpad-.Lcold
+.uleb128 0
+.Lt2:
+.Ltablecold: .byte 0xff
+.byte 0xff
+.byte 1
+.uleb128 .Lt4-.Lt3
+.Lt3: .uleb128 0
+.uleb128 .Lcoldend-.Lcold
+.uleb128 0
+.uleb128 0
+.Lt4:
+.text
+.text)");
+int main(int argc, char **argv) { try { keep(111, argc); } catch (int) { puts("caught"); } return 0; }`,
+    calls: ['getpgrp', 'getsid'],
+    isWide: true,
+  },
+  {
     name: 'function objects, lambdas in threads, virtual functions behind smart pointers',
     source: `${cpp} struct A { virtual ~A() = default; virtual void f() = 0; }; struct B : A { void f() override { a(); } }; int main(int argc, char **argv) { std::unique_ptr<A> p = std::make_unique<B>(); std::function<void()> g = [&] { p->f(); }; std::thread t([&] { g(); b(); }); t.join(); std::vector<int> v{3, 1, 2}; std::sort(v.begin(), v.end(), [](int x, int y) { c(); return x < y; }); return v[0] != 1; }`,
     calls: ['getpgrp', 'getsid', 'munlockall'],

@@ -1,7 +1,7 @@
 // The micro programs: what is found has to be exactly what they can call, whatever the optimisation and wherever they are loaded;
 // and held to just that, with arguments, they run all their ways to the end. A call that was overlooked would end them there.
 
-import { rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { policyOfAnalysis } from '../../lib/analysis/policy.ts';
@@ -37,7 +37,8 @@ describe.each([...micros, ...pitfalls])('$name', (micro) => {
         expect(own).toEqual([...micro.calls, 'exit'].sort());
       }
       // Nobody relocates a program without a loader and a C library.
-      if (!isPie) runsUnder(policyOfAnalysis(analysis), file);
+      const hasAll = readFileSync('/proc/self/maps', 'utf8').includes(micro.needs ?? '');
+      if (!isPie && hasAll) runsUnder(policyOfAnalysis(analysis), file);
     } finally {
       rmSync(dirname(file), { recursive: true });
     }

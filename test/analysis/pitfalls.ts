@@ -77,6 +77,14 @@ const identities = ['setgid', 'setgroups', 'setregid', 'setresgid', 'setresuid',
 
 export const pitfalls: readonly Micro[] = [
   {
+    name: 'calls at the fixed addresses that old programs know, in code and out of data',
+    source: own(
+      'typedef long (*T)(long *, long *); static volatile T processor = (T)0xffffffffff600800; FAR void never(void) { ((T)0xffffffffff600000)(0, 0); } void run(void) { if (((T)0xffffffffff600400)(0, 0) > 0) call(39); processor(0, 0); }',
+    ),
+    calls: ['getcpu', 'getpid', 'time'],
+    needs: '[vsyscall]',
+  },
+  {
     name: 'a variable that is read-only once the program has started is no constant',
     source: own(
       '__attribute__((section(".data.rel.ro"))) volatile long number = 39; void run(void) { if (argc_ > 1) number = 110; call(number); }',

@@ -17,6 +17,8 @@ export interface Micro {
   readonly calls: readonly string[];
   readonly flags?: readonly string[];
   readonly language?: 'c' | 'c++';
+  /** Memory of every process that it needs to run: a kernel can be started without. */
+  readonly needs?: string;
   /** A number cannot be known: in any case, or without optimisation. */
   readonly isWide?: true;
   readonly isWidePlain?: true;
