@@ -159,6 +159,7 @@ async function compare(box, path, line, others, isTraced) {
     if (!isSame(first, run(bareWords, BARE))) return { left: 'differs from run to run' };
     if (isSame(inOrder(first), inOrder(answer))) return { left: 'writes its lines in any order' };
     also = executed(box, run, bareWords);
+    if (also.some(isOther)) return { left: 'executes a program for another processor or ABI' };
     const again = also.length > 0 ? held(also) : answer;
     if (isSame(first, again)) verdict = 'also';
     else answer = again;
@@ -245,12 +246,25 @@ function executables() {
   return [...paths].sort();
 }
 
+const isElf = (head) => head.readUInt32BE(0) === 0x7f454c46;
+
 function isProgram(path) {
+  const head = headOf(path);
+  return isElf(head) || head.toString('latin1', 0, 2) === '#!';
+}
+
+/** An ELF program that is not one for x86-64, as i386 ones are. */
+function isOther(path) {
+  const head = headOf(path);
+  return isElf(head) && (head[4] !== 2 || head.readUInt16LE(18) !== 62);
+}
+
+function headOf(path) {
   const fd = openSync(path, 'r');
   try {
-    const head = Buffer.alloc(5);
-    readSync(fd, head, 0, 5, 0);
-    return head.readUInt32BE(0) === 0x7f454c46 || head.toString('latin1', 0, 2) === '#!';
+    const head = Buffer.alloc(20);
+    readSync(fd, head, 0, 20, 0);
+    return head;
   } finally {
     closeSync(fd);
   }
