@@ -159,7 +159,11 @@ export function analyze(question: Asked): Analysis {
   const executes = starters.length > 0;
   const startsByLibrary = starters.some((site) => site.module.path !== work.programs[0]);
   for (const plugin of question.plugins)
-    addPlugged(work, addPlugin(world, plugin, interpreterOf(world)), `plug-in ${plugin}`);
+    addPlugged(
+      work,
+      addPlugin(world, plugin, interpreterOf(world), world.byPath.get(work.programs[0]!)),
+      `plug-in ${plugin}`,
+    );
   const before = work.programs.length;
   const { also } = question;
   if (also.includes(NOTHING) && also.length > 1)
@@ -440,7 +444,7 @@ function loadByName(work: Work, name: string, module: Module, why: string): void
   const interpreter = module.interpreter ?? interpreterOf(work.world);
   for (const path of findLibrary(
     name,
-    requester(module, interpreter),
+    requester(work.world, module, interpreter),
     work.world.libraryPath,
     work.world.looked,
   ))
@@ -451,7 +455,7 @@ function tryPlugin(work: Work, path: string, by: Module, why: string): void {
   work.files.add(path);
   try {
     if (!isElf(readSource(path).bytes)) return;
-    const added = addPlugin(work.world, path, by.interpreter ?? interpreterOf(work.world));
+    const added = addPlugin(work.world, path, by.interpreter ?? interpreterOf(work.world), by);
     // A static program loads the C library for its plug-ins, which name what they call.
     if (!(isStatic(by) && isCLibrary(added[0]))) addPlugged(work, added, why);
   } catch (error) {

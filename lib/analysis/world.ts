@@ -32,6 +32,8 @@ export interface Spot {
 export interface World {
   readonly modules: Module[];
   readonly byPath: Map<string, Module>;
+  /** The file for which a library was loaded first. */
+  readonly loadedFor: Map<Module, Module>;
   readonly definitions: Map<string, { module: Module; symbol: ElfSymbol }[]>;
   /** Libraries that were needed and not found: `name` (needed by `file`). */
   readonly missing: { readonly name: string; readonly by: string }[];
@@ -49,6 +51,7 @@ export function newWorld(environment: Readonly<Record<string, string | undefined
   return {
     modules: [],
     byPath: new Map(),
+    loadedFor: new Map(),
     definitions: new Map(),
     missing: [],
     started: new Set(),
@@ -99,9 +102,14 @@ function addLoader(world: World, path: string, interpreter: string): Module {
   }
 }
 
-/** Adds a plug-in, of which only what it points to is read where its own code cannot make a call: it makes none itself, does not
+/** Adds a plug-in for the file that loads it, of which only what it points to is read where its own code cannot make a call: it makes none itself, does not
  * pass a call's number to the C library, and looks up no names. The modules that are new. */
-export function addPlugin(world: World, path: string, interpreter: string | undefined): readonly Module[] {
+export function addPlugin(
+  world: World,
+  path: string,
+  interpreter: string | undefined,
+  by?: Module,
+): readonly Module[] {
   const before = world.modules.length;
   world.looked.add(path);
   const real = realpathSync(path);
@@ -113,7 +121,9 @@ export function addPlugin(world: World, path: string, interpreter: string | unde
     if (tells || mayCallKernel(elf)) addModule(world, real, elf, interpreter);
     else addCode(world, real, readSurface(elf, dynamic), interpreter, true);
   }
-  addNeeded(world, world.byPath.get(real)!, interpreter);
+  const plugin = world.byPath.get(real)!;
+  if (by !== undefined && world.modules.length > before) world.loadedFor.set(plugin, by);
+  addNeeded(world, plugin, interpreter);
   return world.modules.slice(before);
 }
 
@@ -132,21 +142,26 @@ function addByName(
   interpreter: string | undefined,
 ): readonly Module[] {
   const before = world.modules.length;
-  const paths = findLibrary(name, requester(by, interpreter), world.libraryPath, world.looked);
+  const paths = findLibrary(name, requester(world, by, interpreter), world.libraryPath, world.looked);
   if (paths.length === 0) world.missing.push({ name, by: by.path });
   for (const path of paths) addFile(world, path, interpreter);
-  return world.modules.slice(before);
+  const added = world.modules.slice(before);
+  for (const module of added) world.loadedFor.set(module, by);
+  return added;
 }
 
-export function requester(module: Module, interpreter = module.interpreter): Requester {
-  return {
-    file: module.path,
-    rpath: module.code.dynamic?.rpath ?? [],
-    runpath: module.code.dynamic?.runpath ?? [],
-    machine: module.code.elf.machine,
-    interpreter,
-  };
+export function requester(world: World, module: Module, interpreter = module.interpreter): Requester {
+  const loaders = [];
+  for (let one = world.loadedFor.get(module); one !== undefined; one = world.loadedFor.get(one))
+    loaders.push(pathsOf(one));
+  return { ...pathsOf(module), loaders, machine: module.code.elf.machine, interpreter };
 }
+
+const pathsOf = ({ path, code }: Module) => ({
+  file: path,
+  rpath: code.dynamic?.rpath ?? [],
+  runpath: code.dynamic?.runpath ?? [],
+});
 
 function addFile(world: World, path: string, interpreter: string | undefined): Module {
   world.looked.add(path);

@@ -1,5 +1,5 @@
-// Which file is meant by a needed library's name. The order is the dynamic loader's (ld.so(8), "DESCRIPTION"): DT_RPATH
-// where there is no DT_RUNPATH, LD_LIBRARY_PATH, DT_RUNPATH, the cache, the default folders. Where the loader would choose
+// Which file is meant by a needed library's name. The order is the dynamic loader's (ld.so(8), "DESCRIPTION"): DT_RPATH of the one who
+// needs it, of the one that it was loaded for, and so on, where the first has no DT_RUNPATH; LD_LIBRARY_PATH, DT_RUNPATH, the cache, the default folders. Where the loader would choose
 // by processor (glibc-hwcaps), all variants are given: an analysis has to hold for each.
 
 import { existsSync, readFileSync, statSync } from 'node:fs';
@@ -33,6 +33,8 @@ export interface Requester {
   readonly file: string;
   readonly rpath: readonly string[];
   readonly runpath: readonly string[];
+  /** The one that it was loaded for, and so on up to the program (glibc, elf/dl-load.c, _dl_map_object). */
+  readonly loaders: readonly Pick<Requester, 'file' | 'rpath' | 'runpath'>[];
   readonly machine: number;
   /** The program interpreter of the whole program: musl's has folders of its own, and is its own C library. */
   readonly interpreter: string | undefined;
@@ -50,10 +52,13 @@ export function findLibrary(
   const interpreter = from.interpreter ?? '';
   const isMusl = basename(interpreter).startsWith('ld-musl');
   if (isMusl && /^libc\.(so|musl-.*)$/.test(name)) return [interpreter];
-  const expand = (folder: string) => folder.replace(/\$(ORIGIN\b|\{ORIGIN\})/g, dirname(from.file));
   const environment = (libraryPath ?? '').split(/[:;]/).filter((folder) => folder !== '');
-  const rpath = from.runpath.length > 0 ? [] : from.rpath;
-  for (const folder of [...rpath.map(expand), ...environment, ...from.runpath.map(expand)]) {
+  // Who has both has no DT_RPATH.
+  const rpath = (from.runpath.length > 0 ? [] : [from, ...from.loaders]).flatMap((one) =>
+    one.runpath.length > 0 ? [] : one.rpath.map((folder) => expand(folder, one.file)),
+  );
+  const runpath = from.runpath.map((folder) => expand(folder, from.file));
+  for (const folder of [...rpath, ...environment, ...runpath]) {
     const found = inFolder(folder, name, looked);
     if (found.length > 0) return found;
   }
@@ -72,6 +77,8 @@ export function findLibrary(
   }
   return [];
 }
+
+const expand = (folder: string, file: string) => folder.replace(/\$(ORIGIN\b|\{ORIGIN\})/g, dirname(file));
 
 function exists(path: string, looked: Set<string>): boolean {
   looked.add(path);

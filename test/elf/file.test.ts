@@ -127,6 +127,7 @@ describe('libraries and scripts', () => {
     file: '/tmp/app/bin/x',
     rpath: [],
     runpath: ['$ORIGIN/../lib'],
+    loaders: [],
     machine: 62,
     interpreter: '/lib64/ld-linux-x86-64.so.2',
   };
