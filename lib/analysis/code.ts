@@ -99,14 +99,21 @@ export function readCode(elf: ElfFile): CodeFile {
     .sort((a, b) => a.start - b.start || b.end - a.end);
   const collector = newCollector(isFixed, regions);
   const pieces: Piece[] = [];
+  const gaps: Gap[] = [];
   let next = 0;
   for (const region of code) {
     const bytes = elf.bytes.subarray(region.offset!, region.offset! + (region.end - region.start));
     const isStubs = region.name.startsWith('.plt') || region.name === '.iplt';
     let at = region.start;
     const gap = (end: number) => {
-      if (end > at) sweep(collector, bytes, region.start, at, end, true, isStubs ? pieces : undefined);
-      if (end > at && !isStubs) pieces.push({ start: at, end, isGap: true });
+      if (end <= at) return;
+      if (isStubs) sweep(collector, bytes, region.start, at, end, true, pieces);
+      else {
+        const seen = new Uint8Array(end - at);
+        sweep(collector, bytes, region.start, at, end, true, undefined, { seen, start: at });
+        gaps.push({ bytes, base: region.start, start: at, end, seen });
+        pieces.push({ start: at, end, isGap: true });
+      }
     };
     for (; next < ranges.length && ranges[next]!.start < region.end; next++) {
       const range = ranges[next]!;
@@ -119,11 +126,15 @@ export function readCode(elf: ElfFile): CodeFile {
     }
     gap(region.end);
   }
-  const references = finish(collector);
+  let references = finish(collector);
   const debug = readDebugSymbols(elf);
   const symbols = [...(dynamic?.symbols ?? []), ...debug.symbols];
   const known = debug.symbols.length > 0 ? undefined : knownObjects(elf, regions);
-  const functions = cutGaps(elf, symbols, dynamic, relocations, regions, pieces, references);
+  let functions = cutGaps(elf, symbols, dynamic, relocations, regions, pieces, references);
+  while (readHidden(collector, gaps, functions)) {
+    references = finish(collector);
+    functions = cutGaps(elf, symbols, dynamic, relocations, regions, pieces, references);
+  }
   const { personalities } = unwind;
   const unwound = new Map(ranges.filter((one) => one.lsda !== 0).map((one) => [one.start, one]));
   const objects = {
@@ -248,6 +259,34 @@ interface Piece {
   readonly runsOut?: boolean;
 }
 
+/** Code without unwind tables, and where instructions were read to begin in it, from its start: 1. */
+interface Gap {
+  readonly bytes: Uint8Array;
+  readonly base: number;
+  readonly start: number;
+  readonly end: number;
+  readonly seen: Uint8Array;
+}
+
+/** Data in front of a function can look like the beginning of an instruction that covers the function's first: reads each function
+ * that begins within such an instruction, until what is read is what was read before. Whether there was any. */
+function readHidden(
+  to: Collector,
+  gaps: readonly Gap[],
+  { functionStart, functionIsKnown }: Pick<CodeFile, 'functionStart' | 'functionIsKnown'>,
+): boolean {
+  let isAny = false;
+  for (const { bytes, base, start, end, seen } of gaps) {
+    for (let index = lastNotAbove(functionStart, start); functionStart[index]! < end; index++) {
+      const from = functionStart[index]!;
+      if (from < start || functionIsKnown[index] === 1 || seen[from - start] === 1) continue;
+      isAny = true;
+      sweep(to, bytes, base, from, end, true, undefined, { seen, start });
+    }
+  }
+  return isAny;
+}
+
 interface Collector {
   readonly isFixed: boolean;
   readonly low: number;
@@ -308,19 +347,24 @@ function note(to: Collector, site: number, kind: number, target: number, width =
 }
 
 function finish(from: Collector): References {
+  const site = from.site.slice(0, from.count);
+  const order = Uint32Array.from(site, (_, index) => index);
+  // What was read a second time stands at the end.
+  if (site.some((one, index) => index > 0 && one < site[index - 1]!))
+    order.sort((a, b) => site[a]! - site[b]! || a - b);
   return {
-    site: from.site.slice(0, from.count),
-    use: from.use.slice(0, from.count),
-    target: from.target.slice(0, from.count),
-    width: from.width.slice(0, from.count),
-    syscalls: Float64Array.from(from.syscalls),
-    foreign: Float64Array.from(from.foreign),
+    site: site.map((_, index) => from.site[order[index]!]!),
+    use: from.use.slice(0, from.count).map((_, index) => from.use[order[index]!]!),
+    target: site.map((_, index) => from.target[order[index]!]!),
+    width: from.width.slice(0, from.count).map((_, index) => from.width[order[index]!]!),
+    syscalls: Float64Array.from(from.syscalls).sort(),
+    foreign: Float64Array.from(from.foreign).sort(),
     instructions: from.instructions,
   };
 }
 
 /** Reads start … end one instruction after the other. `isGap`: it will be cut, so that jumps within it count, too. `stubs`:
- * a new function begins behind each jump (linkage tables). */
+ * a new function begins behind each jump (linkage tables). `read`: what was read before, where it ends, and marks. */
 function sweep(
   to: Collector,
   bytes: Uint8Array,
@@ -329,12 +373,18 @@ function sweep(
   end: number,
   isGap: boolean,
   stubs: Piece[] | undefined,
+  read?: Pick<Gap, 'seen' | 'start'>,
 ): boolean {
   const last = end - base;
+  const shift = read === undefined ? 0 : read.start - base;
   let begin = start;
   let at = start - base;
   let runsOut = false;
   while (at < last) {
+    if (read !== undefined) {
+      if (read.seen[at - shift] === 1) break;
+      read.seen[at - shift] = 1;
+    }
     readInstruction(bytes, at, last);
     const site = base + at;
     at += found.length;
@@ -393,7 +443,14 @@ function cutGaps(
     cut(elf.entry);
     for (let index = 0; index < references.site.length; index++) {
       const kind = references.use[index]!;
-      if (kind === use.call || kind === use.address || kind === use.constant) cut(references.target[index]!);
+      // A jump within such code may stay in its function; one from a function whose bounds are known leads to another.
+      if (
+        kind === use.call ||
+        kind === use.address ||
+        kind === use.constant ||
+        (kind === use.jump && !gapAt(references.site[index]!))
+      )
+        cut(references.target[index]!);
     }
     for (const symbol of symbols) {
       if (symbol.defined && (symbol.type === STT_FUNC || symbol.type === STT_GNU_IFUNC)) cut(symbol.address);

@@ -77,6 +77,13 @@ const identities = ['setgid', 'setgroups', 'setregid', 'setresgid', 'setresuid',
 
 export const pitfalls: readonly Micro[] = [
   {
+    name: 'data in front of a function of assembly that looks like the beginning of an instruction',
+    source: own(
+      '__asm__(".text\\nfirst: mov $102,%eax\\nsyscall\\nret\\n.byte 0x48,0xb8\\nsecond: mov $110,%eax\\nsyscall\\nret\\n.byte 0xe8\\nthird: call fourth\\nret\\n.byte 0x48,0xb8\\nfourth: mov $107,%eax\\nsyscall\\nret\\n.byte 0xe8\\nfifth: mov $152,%eax\\nsyscall\\nret\\n.balign 16\\n"); void first(void), second(void), third(void); void run(void) { first(); second(); third(); }',
+    ),
+    calls: ['geteuid', 'getppid', 'getuid'],
+  },
+  {
     name: 'calls at the fixed addresses that old programs know, in code and out of data',
     source: own(
       'typedef long (*T)(long *, long *); static volatile T processor = (T)0xffffffffff600800; FAR void never(void) { ((T)0xffffffffff600000)(0, 0); } void run(void) { if (((T)0xffffffffff600400)(0, 0) > 0) call(39); processor(0, 0); }',
