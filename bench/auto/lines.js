@@ -125,6 +125,8 @@ gzip -kc text.txt
 gzip -dc archive.tar.gz
 gunzip -c text.gz
 bzip2 -kc text.txt
+bzip2 -dkc text.txt.bz2
+bzip2 -9k text.txt
 bunzip2 -c text.bz2
 xz -kc text.txt
 xz -T2 -kc big.txt
@@ -163,8 +165,16 @@ rg GNU text.txt
 rg -j4 -n license data --sort path
 fdfind -t f . data --threads 1
 fzf --filter gnu < text.txt
+fzf --filter ^gnu\\ !copy --tiebreak=index -i < text.txt
+fdfind -e txt --threads 1 -x wc -l
+fdfind --type d --hidden --max-depth 2 --threads 2
+rg -c --sort path -i free
+rg --files --sort path
 age --version
 age-keygen -o out/age.key
+age-keygen -y age.key
+age --decrypt -i age.key text.age
+age --encrypt -i age.key -o out/text.age text.txt
 gron data.json
 python3.11 -c print(sum(range(10)))
 python3.11 -c import\\ json,hashlib,sqlite3,ssl,zlib,threading;print(hashlib.sha256(b"x").hexdigest())

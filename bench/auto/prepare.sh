@@ -82,5 +82,7 @@ infocmp xterm > term.ti
 printf 'define(x, 7)dnl\nx eval(x * 6) len(text)\n' > macro.m4
 printf '%%%%\n[a-z]+ { ; }\n%%%%\nint yywrap(void) { return 1; }\n' > lex.l
 printf '.TL\nTitle\n.PP\nSome text.\n' > page.ms
+bzip2 -k text.txt
+age-keygen -o age.key 2> age.log; age -i age.key --encrypt -o text.age text.txt
 ssh-keygen -q -t ed25519 -N '' -C '' -f key
 mkdir -m 700 out/gpg
