@@ -345,9 +345,10 @@ function settle(work: Work, withPlugins: boolean): void {
     run(reach);
     const modules = world.modules.length;
     const reached = reach.queue.length;
-    for (const { text, module, isChoosing } of mentions(reach, work.mentioned)) {
+    for (const { text, module, isChoosing, isOption } of mentions(reach, work.mentioned)) {
       if (isChoosing && isOffered(world, text)) continue;
-      if (/^[\w.+/[-]+$/.test(text)) mention(work, text, module);
+      if (isOption) lookUp(work, text, module);
+      else if (/^[\w.+/[-]+$/.test(text)) mention(work, text, module);
       else if (text.includes(' ') && isFirst(work, module)) work.commands.add(text);
     }
     if (withPlugins) {
@@ -375,7 +376,6 @@ function settle(work: Work, withPlugins: boolean): void {
 
 /** A string that reached code names: a library, or a function that is looked up by name. */
 function mention(work: Work, text: string, module: Module): void {
-  const { world } = work;
   const known = work.names.get(text);
   if (known?.has(module) === true) return;
   if (known === undefined) work.names.set(text, new Set([module]));
@@ -392,11 +392,16 @@ function mention(work: Work, text: string, module: Module): void {
       if (/^\/etc\/[\w.+/-]+\.(conf|cfg)$/.test(text)) work.configurations.add(text);
     }
   }
+  lookUp(work, text, module);
+}
+
+/** The functions that a file can mean by a name, if it looks up any. */
+function lookUp({ world, reach }: Work, text: string, module: Module): void {
   const isLooking =
     module.code.dynamic?.soname?.startsWith('ld-') === true || isStatic(module) || importsLookup(module);
   if (!isLooking) return;
   for (const definition of world.definitions.get(text) ?? []) {
-    addLookup(work.reach, { module: definition.module, address: definition.symbol.address }, module);
+    addLookup(reach, { module: definition.module, address: definition.symbol.address }, module);
   }
 }
 

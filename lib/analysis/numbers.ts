@@ -153,8 +153,8 @@ function callSite(reach: Reach, spot: Spot, abi: Abi): CallSite {
 const direct = new WeakMap<Module, ReadonlySet<string>>();
 
 /** What a place that sends such calls to all threads can send. glibc's functions make the same call themselves where there is only one
- * thread (sysdeps/nptl/setxid.h, INLINE_SETXID_SYSCALL): where a file holds such a call, it is sent only if that call is
- * reached. musl's have no other place that makes it. */
+ * thread, and write its number where it is sent from (sysdeps/nptl/setxid.h, INLINE_SETXID_SYSCALL): where a file holds a
+ * function that does both, the call is sent only if it is reached there. musl's have no other place that makes it. */
 export function identityChanges(
   { module }: CallSite,
   sites: readonly CallSite[],
@@ -162,24 +162,28 @@ export function identityChanges(
 ): readonly string[] {
   let own = direct.get(module);
   if (own === undefined) {
-    own = new Set([...module.code.syscalls].flatMap((address) => plainCall(module, address, abi) ?? []));
+    own = new Set([...module.code.syscalls].flatMap((address) => sentCall(module, address, abi) ?? []));
     direct.set(module, own);
   }
   const reached = new Set(sites.flatMap((one) => (one.module === module ? one.names : [])));
   return setIdCalls.filter((name) => !own.has(name) || reached.has(name));
 }
 
-/** The call whose number is put into its register among the instructions just before. */
-function plainCall(module: Module, address: number, abi: Abi): string | undefined {
+/** The call whose number is put into its register among the instructions just before, and which the same function writes to memory. */
+function sentCall(module: Module, address: number, abi: Abi): string | undefined {
   const { addresses, positions } = bodyOf(module, functionAt(module.code, address));
   const position = positions.get(address) ?? 0;
   for (let at = position - 1; at >= Math.max(0, position - NEAR); at--) {
     const { register, writes, result } = operationAt(module.code, addresses[at]!);
     if (((writes >>> RAX) & 1) === 0) continue;
     const [origin] = result;
-    return register === RAX && origin?.kind === 'constant'
-      ? syscallName(abi, Number(BigInt.asIntN(32, origin.value)))
-      : undefined;
+    if (register !== RAX || origin?.kind !== 'constant') return undefined;
+    const number = BigInt.asIntN(32, origin.value);
+    const isWritten = addresses.some((one) => {
+      const [what] = operationAt(module.code, one).stored;
+      return what?.kind === 'constant' && BigInt.asIntN(32, what.value) === number;
+    });
+    return isWritten ? syscallName(abi, Number(number)) : undefined;
   }
   return undefined;
 }

@@ -1,5 +1,6 @@
 // Names of options are compared with words of the command line and name no program or library, though many are called like one
-// (sort --parallel, time, size). They stand in arrays of `struct option` for getopt_long(3), which are known by their form.
+// (sort --parallel, time, size). They stand in arrays of `struct option` for getopt_long(3), which are known by their form. A table of
+// functions to look up can have it, too, so they still count as names of functions.
 
 import { firstRelocation, relocationTypes } from '../elf/relocations.ts';
 import { regionAt } from './code.ts';

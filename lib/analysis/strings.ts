@@ -13,6 +13,8 @@ export interface Mention {
   readonly module: Module;
   /** By a function that the loader runs to choose another, and that nothing else leads to. */
   readonly isChoosing: boolean;
+  /** It stands where names of options do (options.ts). */
+  readonly isOption: boolean;
 }
 
 const MAX_LENGTH = 200;
@@ -33,7 +35,7 @@ export function* mentions(reach: Reach, from: number): Generator<Mention> {
         if (kind === use.memory) yield* pointed(module, target - 7, target + code.width[at]!);
         if (kind !== use.address && kind !== use.constant) continue;
         const text = stringAt(code, target);
-        if (text !== undefined) yield { text, module, isChoosing: reach.choosers.has(node) };
+        if (text !== undefined) yield { text, module, isChoosing: reach.choosers.has(node), isOption: false };
       }
       continue;
     }
@@ -56,9 +58,9 @@ function* pointed(module: Module, start: number, end: number): Generator<Mention
     at++
   ) {
     if (relocations.type[at] !== relocationTypes.relative) continue;
-    if (optionNames(module).has(relocations.place[at]!)) continue;
     const text = stringAt(module.code, relocations.addend[at]!);
-    if (text !== undefined) yield { text, module, isChoosing: false };
+    const isOption = optionNames(module).has(relocations.place[at]!);
+    if (text !== undefined) yield { text, module, isChoosing: false, isOption };
   }
 }
 
@@ -68,7 +70,7 @@ function* allStrings(module: Module, start: number, end: number): Generator<Ment
   if (region.offset === undefined) return;
   const text = code.elf.bytes.toString('latin1', region.offset, region.offset + (end - start));
   for (const match of text.matchAll(/(?<=\0|^)[\x21-\x7e]{2,200}(?=\0)/g))
-    yield { text: match[0], module, isChoosing: false };
+    yield { text: match[0], module, isChoosing: false, isOption: false };
 }
 
 /** A printable string in read-only memory. */

@@ -111,6 +111,8 @@ interface Search {
   /** Offsets from a register at which memory was looked for at a place. */
   readonly offsets: Map<string, Set<number>>;
   isThroughPointer: boolean;
+  /** A call through a pointer hands on a number that is not known. */
+  isComputed: boolean;
   isOpen: boolean;
   isGivenUp: boolean;
 }
@@ -146,6 +148,7 @@ function ask(reach: Reach, spot: Spot, places: readonly Place[], wanted: Wanted)
     variants: new Map(),
     offsets: new Map(),
     isThroughPointer: false,
+    isComputed: false,
     isOpen: false,
     isGivenUp: false,
   };
@@ -167,9 +170,10 @@ function ask(reach: Reach, spot: Spot, places: readonly Place[], wanted: Wanted)
     if (settled(search, widened)) continue;
     goBack(search, widened);
   }
-  // Nothing leads there: then it is our view of the code that is wrong. Calls through pointers of which none has a number do not
-  // lead there.
-  if (wanted.isNumbered && search.contexts.size === 0 && search.lost.length === 0 && !search.isThroughPointer)
+  // Nothing leads there: then it is our view of the code that is wrong. Or calls through pointers do, of which none has a number
+  // that is known: then any, but where none of them has one at all.
+  const isUnused = search.isThroughPointer && !search.isComputed;
+  if (wanted.isNumbered && search.contexts.size === 0 && search.lost.length === 0 && !isUnused)
     search.lost.push({ ...spot, why: 'no way leads here' });
   return {
     contexts: [...search.contexts.values()],
@@ -239,13 +243,18 @@ function done(steps: Steps, bits: Bits, lost: Lost | undefined): Track {
   return { kind: 'done', bits: result, lost: isExact(result) ? undefined : lost };
 }
 
+/** Why a value is lost that is no number of a call: an address, or what the loader hands to a file's own start (crti.s calls
+ * through a pointer there). */
+const isNoNumber = (why: string) => /^an (address|entry \((initialiser|finaliser)\))/.test(why);
+
 /** Whether all values are found: then they are kept. A number that is lost ends a way, too. */
 function settled(search: Search, state: State): boolean {
   const { tracks } = state;
   if (search.wanted.isNumbered) {
     const first = tracks[0]!;
     if (first.kind === 'done' && !isExact(first.bits, NUMBER_BITS)) {
-      if (!state.isGuess) search.lost.push(first.lost ?? { ...spotOf(state), why: 'a number in part' });
+      if (state.isGuess) search.isComputed ||= !isNoNumber(first.lost?.why ?? '');
+      else search.lost.push(first.lost ?? { ...spotOf(state), why: 'a number in part' });
       return true;
     }
   }

@@ -113,6 +113,19 @@ describe('changes of identity that are sent to all threads', () => {
     expect(callsOf(compile(threads('setregid(1, 1)'), '-pthread'), ...seven)).toEqual(['setregid']);
     expect(callsOf(compile(threads('setregid(1, 1)'), '-static'), ...seven)).toContain('setregid');
   });
+  test('are all where a call that nothing reaches stands by itself (musl)', () => {
+    const file = join(folder, 'musl');
+    writeFileSync(
+      `${file}.c`,
+      `#define _GNU_SOURCE
+      #include <unistd.h>
+      ${call}
+      __attribute__((used)) long unused(void) { return call(117); }
+      int main(void) { return setresuid(1, 1, 1); }`,
+    );
+    execFileSync('musl-gcc', ['-O1', '-static', '-o', file, `${file}.c`]);
+    expect(callsOf(file, 'setresuid')).toEqual(['setresuid']);
+  });
 });
 
 test('a function with the number as parameter whose address is kept, and that nothing calls so', () => {
@@ -122,4 +135,21 @@ test('a function with the number as parameter whose address is kept, and that no
     int main(int n, char **v) { if (n > 5) maker = 0; ${body}; return 0; }`;
   expect(callsOf(compile(source('')), 'sync', 'mbind')).toEqual([]);
   expect(callsOf(compile(source('maker(163)')), 'sync', 'acct', 'mbind')).toEqual(['acct']);
+  // With a number that nobody knows any is permitted.
+  expect(callsOf(compile(source('maker(n)')), 'sync', 'mbind')).toEqual(['sync', 'mbind']);
+});
+
+test('a table of functions to look up that has the form of a table of options', () => {
+  const file = compile(`#include <dlfcn.h>
+    #include <getopt.h>
+    void *one, *two;
+    struct { const char *name; long optional; void **slot; long id; } table[] = {
+      { "sched_yield", 0, &one, 1 }, { "vhangup", 1, &two, 2 }, { 0 } };
+    int main(int n, char **v) {
+      struct option options[] = { { "x", 0, 0, 1 }, { 0 } };
+      getopt_long(n, v, "x", options, 0);
+      for (int at = 0; table[at].name; at++) *table[at].slot = dlsym(0, table[at].name);
+      return ((int (*)(void))one)() + ((int (*)(void))two)();
+    }`);
+  expect(callsOf(file, 'sched_yield', 'vhangup', 'acct')).toEqual(['sched_yield', 'vhangup']);
 });
