@@ -5,6 +5,7 @@
 // them is cut where something is known to begin, and a piece that nothing is known of belongs to what stands before it,
 // which can only make more reachable.
 
+import { fail } from '../elf/bytes.ts';
 import { readDebugSymbols } from '../elf/debug.ts';
 import { type Dynamic, type ElfSymbol, readDynamic, STT_FUNC, STT_GNU_IFUNC } from '../elf/dynamic.ts';
 import {
@@ -86,6 +87,10 @@ export interface CodeFile {
   readonly instructions: number;
 }
 
+/** What assembly hides by chance (readHidden), and far more than that. */
+const MAX_ROUNDS = 16;
+const MAX_HIDDEN = 10_000;
+
 /** Throws ElfError. */
 export function readCode(elf: ElfFile): CodeFile {
   const dynamic = readDynamic(elf);
@@ -131,7 +136,9 @@ export function readCode(elf: ElfFile): CodeFile {
   const symbols = [...(dynamic?.symbols ?? []), ...debug.symbols];
   const known = debug.symbols.length > 0 ? undefined : knownObjects(elf, regions);
   let functions = cutGaps(elf, symbols, dynamic, relocations, regions, pieces, references);
-  while (readHidden(collector, gaps, functions)) {
+  for (let round = 0; readHidden(collector, gaps, functions); round++) {
+    if (round === MAX_ROUNDS || collector.count - references.site.length > MAX_HIDDEN)
+      fail(elf, 'its code is hidden behind what looks like other code');
     references = finish(collector);
     functions = cutGaps(elf, symbols, dynamic, relocations, regions, pieces, references);
   }
@@ -347,20 +354,32 @@ function note(to: Collector, site: number, kind: number, target: number, width =
 }
 
 function finish(from: Collector): References {
-  const site = from.site.slice(0, from.count);
-  const order = Uint32Array.from(site, (_, index) => index);
+  const { count } = from;
   // What was read a second time stands at the end.
-  if (site.some((one, index) => index > 0 && one < site[index - 1]!))
-    order.sort((a, b) => site[a]! - site[b]! || a - b);
+  let sorted = 1;
+  while (sorted < count && from.site[sorted - 1]! <= from.site[sorted]!) sorted++;
+  if (sorted < count) inOrder(from, sorted);
   return {
-    site: site.map((_, index) => from.site[order[index]!]!),
-    use: from.use.slice(0, from.count).map((_, index) => from.use[order[index]!]!),
-    target: site.map((_, index) => from.target[order[index]!]!),
-    width: from.width.slice(0, from.count).map((_, index) => from.width[order[index]!]!),
+    site: from.site.slice(0, count),
+    use: from.use.slice(0, count),
+    target: from.target.slice(0, count),
+    width: from.width.slice(0, count),
     syscalls: Float64Array.from(from.syscalls).sort(),
     foreign: Float64Array.from(from.foreign).sort(),
     instructions: from.instructions,
   };
+}
+
+/** Puts what stands from `first` on, which is little, where it belongs. */
+function inOrder({ site, use, target, width, count }: Collector, first: number): void {
+  for (let from = first; from < count; from++) {
+    const to = firstFrom(from, (index) => site[index]! <= site[from]!);
+    for (const list of [site, use, target, width]) {
+      const one = list[from]!;
+      list.copyWithin(to + 1, to, from);
+      list[to] = one;
+    }
+  }
 }
 
 /** Reads start … end one instruction after the other. `isGap`: it will be cut, so that jumps within it count, too. `stubs`:
