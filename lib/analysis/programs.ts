@@ -100,12 +100,13 @@ export function isExecutable(path: string): boolean {
 }
 
 /** The programs that a text for a shell, Perl, Python … names: every word that is one, and the last part of `$folder/name`. Words
- * that are not commands only add. Left out are lines that are comments, and Perl's pages of documentation. */
+ * that are not commands only add. Left out are lines that are comments (not `#name = …` of JavaScript, and `#{…}` of Ruby), and
+ * Perl's pages of documentation. */
 export function programsIn(text: string, searchPath: string): readonly string[] {
   const isPerl = /^#!.*perl/.test(text);
   const code = (
     isPerl ? text.replace(/^=(head\d|pod|over|item|begin|for|encoding)\b.*?^=cut\b[^\n]*/gms, '') : text
-  ).replace(/^[ \t]*#(?!!).*/gm, '');
+  ).replace(/^[ \t]*#(?![!{]|\w+\s*[=(;:]).*/gm, '');
   const words = new Set(code.match(/[A-Za-z0-9_.+/[-]+/g) ?? []);
   for (const [, name] of code.matchAll(/\$\{?\w+\}?\/([\w.+[-]+)/g)) words.add(name!);
   return [...words].map((word) => inPath(word, searchPath)).filter((path) => path !== undefined);

@@ -52,6 +52,9 @@ test('comments and pages of documentation name nothing', () => {
   const pages =
     '\n=head1 NAME\n\nxz - cat\n\n=cut\n\nprint `wc -c`;\n\n=pod\n\nrev\n\n=cut\n\nsystem "tac"\n';
   expect(named(`#!/usr/bin/perl\n${pages}`)).toEqual(['perl', 'wc', 'tac']);
+  // What only looks like a comment.
+  expect(named('#!/usr/bin/node\nclass A {\n  #tool = "xz";\n}\n')).toContain('xz');
+  expect(named('#!/usr/bin/ruby\nsystem <<~END\n  #{before} xz -9\nEND\n')).toContain('xz');
   // A shell script may print such a page.
   expect(named(`#!/usr/bin/dash\n${pages}`)).toContain('rev');
 });
