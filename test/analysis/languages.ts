@@ -84,8 +84,7 @@ export const inC: readonly Case[] = [
       static void *run(void *x) { first(); return 0; }
       int main(int argc, char **argv) { pthread_t thread; second = argc > 1 ? b : c; pthread_create(&thread, 0, run, 0); pthread_join(thread, 0); second(); return 0; }`,
     calls: ['getpgrp', 'getsid', 'munlockall'],
-    // Ending a thread loads a library, and with it another C library, whose functions can be looked up.
-    alone: { isWide: true },
+    alone: {},
     musl: {},
   },
   {
@@ -304,7 +303,7 @@ export const inRust: readonly Case[] = [
       'timerfd_create(clockid == CLOCK_MONOTONIC && flags == TFD_CLOEXEC)',
       'timerfd_create(clockid == CLOCK_REALTIME && flags == TFD_NONBLOCK)',
     ],
-    alone: { isWide: true, uses: ['inotify_init1', 'timerfd_create'] },
+    alone: {},
   },
   {
     name: 'traits behind pointers, closures on the heap, threads, and a panic that is caught',
