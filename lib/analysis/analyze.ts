@@ -86,6 +86,8 @@ const LIBRARY_NAME = /^[\w.+/-]*\.so(\.[\w.]+)*$/;
 const MAX_PROGRAMS = 200;
 /** system(3), popen(3), and execvp(3) for files without a header start it. */
 const SHELL = '/bin/sh';
+/** To whoever executes it (proc_pid_exe(5)). */
+const ITSELF = '/proc/self/exe';
 /** In place of a program's name: it is to start none. */
 const NOTHING = '@none';
 
@@ -488,7 +490,8 @@ function constantPrograms(work: Work, own: Module, path: string): readonly strin
   const names: { text: string; program: string }[] = [];
   for (const [text, modules] of work.names) {
     if (!modules.has(own) || text.length < 2) continue;
-    if (text.startsWith('/')) {
+    if (text === ITSELF) paths.push(own.path);
+    else if (text.startsWith('/')) {
       if (isExecutable(text)) paths.push(text);
     } else if (isSearching && !text.includes('/')) {
       const program = inPath(text, path);

@@ -90,6 +90,8 @@ export function inPath(name: string, searchPath: string): string | undefined {
 }
 
 export function isExecutable(path: string): boolean {
+  // What stands there is of the process that asks: here of this one, and not of the program.
+  if (path.startsWith('/proc/')) return false;
   try {
     if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) return false;
     accessSync(path, constants.X_OK);

@@ -228,6 +228,15 @@ describe('what strings and configuration files name', () => {
     // Named in both ways: the linker keeps one string.
     expect(included('both', '"id"')).toEqual(['both', 'dash', 'id']);
   });
+
+  test('itself, by /proc/self/exe', () => {
+    const program = compile(
+      'again',
+      '#include <unistd.h>\nint main(int count, char **words) { return count > 1 ? 7 : execl("/proc/self/exe", "x", "y", (char *)0); }',
+    );
+    expect(JSON.parse(sandbox('analyze', '--json', program).stdout).programs).toEqual([program]);
+    expect(sandbox('--auto', '--', program).status).toBe(7);
+  });
 });
 
 describe('analyze', () => {
