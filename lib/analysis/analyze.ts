@@ -2,48 +2,23 @@
 // programs that are executed), code is followed until nothing new is reached, then every reached system call is asked for
 // its number. What cannot be known is said, and widened.
 
-import { EM_X86_64, isElf, readSource } from '../elf/file.ts';
-import { findLibrary } from '../elf/search.ts';
 import { SandboxError } from '../errors.ts';
 import { abis } from '../linux/abi.ts';
 import { groupMembers } from '../linux/groups.ts';
 import { syscallNumber } from '../linux/syscalls.ts';
 import { argumentsOfCalls, type CallArguments } from './arguments.ts';
 import { assumptionsOf } from './assumptions.ts';
-import type { Question } from './cache.ts';
 import { functionAt, regionAt } from './code.ts';
-import { configuredLibraries, librariesIn } from './configuration.ts';
+import { startExecuted } from './executed.ts';
+import { addPlugged, addStart, interpreterOf, isCLibrary, settle } from './loading.ts';
 import { type CallSite, callSites, identityChanges } from './numbers.ts';
 import { laterReach } from './phases.ts';
-import { families, familyFiles, nameServices } from './plugins.ts';
-import {
-  inPath,
-  isExecutable,
-  programsIn,
-  scriptText,
-  searchPathOf,
-  shellUtilities,
-  startOf,
-} from './programs.ts';
-import {
-  addEntry,
-  addExports,
-  addLookup,
-  addModuleRoots,
-  addSurface,
-  newReach,
-  type Reach,
-  run,
-} from './reach.ts';
-import { mentions } from './strings.ts';
-import { addOffered, addUnseenLookups, addVdso, isOffered, VDSO } from './vdso.ts';
-import { addPlugin, addProgram, type Module, newWorld, requester, type World } from './world.ts';
-
-/** A question with an ear for its progress. */
-export interface Asked extends Question {
-  /** Tells what is being done, for a terminal. */
-  readonly progress?: (text: string) => void;
-}
+import { families } from './plugins.ts';
+import { searchPathOf, startOf } from './programs.ts';
+import type { Reach } from './reach.ts';
+import { addVdso } from './vdso.ts';
+import { type Asked, newWork, searched, short, type Work } from './work.ts';
+import { addPlugin, type Module } from './world.ts';
 
 export interface Analysis {
   readonly reach: Reach;
@@ -80,68 +55,17 @@ export interface MainPhase {
 }
 
 const abi = abis.x86_64;
+
 /** What is permitted in place of a number that nothing bounds: what ordinary programs and services use. */
 export const WIDE = '@system-service';
-const LIBRARY_NAME = /^[\w.+/-]*\.so(\.[\w.]+)*$/;
-const MAX_PROGRAMS = 200;
-/** system(3), popen(3), and execvp(3) for files without a header start it. */
-const SHELL = '/bin/sh';
-/** To whoever executes it (proc_pid_exe(5)). */
-const ITSELF = '/proc/self/exe';
+
 /** In place of a program's name: it is to start none. */
 const NOTHING = '@none';
 
-interface Work {
-  readonly question: Asked;
-  readonly world: World;
-  readonly reach: Reach;
-  readonly files: Set<string>;
-  readonly texts: Set<string>;
-  readonly notices: string[];
-  readonly programs: string[];
-  /** Strings that reached code names, by the file. */
-  readonly names: Map<string, Set<Module>>;
-  rooted: number;
-  readonly entered: Set<Module>;
-  /** The files that are loaded before the program's main. */
-  starting: ReadonlySet<Module>;
-  mentioned: number;
-  /** Libraries that reached code names, still to be loaded. */
-  readonly wanted: [name: string, by: Module, why: string][];
-  readonly familiesDone: Set<string>;
-  readonly librariesDone: Set<string>;
-  /** Folders of its own that the program names, and configuration files. */
-  readonly roots: Set<string>;
-  readonly configurations: Set<string>;
-  /** Strings of the program with blanks in them: among them are commands for a shell. */
-  readonly commands: Set<string>;
-  usesWords: boolean;
-}
-
 /** Throws SandboxError (ElfError among them) and errors of the file system. */
 export function analyze(question: Asked): Analysis {
-  const world = newWorld(question.environment);
-  const work: Work = {
-    question,
-    world,
-    reach: newReach(world),
-    files: new Set([question.program, '/etc/nsswitch.conf']),
-    texts: new Set(),
-    notices: [],
-    programs: [],
-    names: new Map(),
-    rooted: 0,
-    entered: new Set(),
-    starting: new Set(),
-    mentioned: 0,
-    wanted: [],
-    familiesDone: new Set(),
-    librariesDone: new Set(),
-    roots: new Set(),
-    configurations: new Set(),
-    commands: new Set(),
-    usesWords: false,
-  };
+  const work = newWork(question);
+  const { world } = work;
   const path = searchPathOf(question.environment);
   // Which program a name means is another one once something appears there.
   if (startOf(question.program, path).scripts.length > 0) searched(work, path);
@@ -189,93 +113,6 @@ export function analyze(question: Asked): Analysis {
   return conclude(work, sites, executes, execRefused);
 }
 
-const short = (path: string) => path.slice(path.lastIndexOf('/') + 1);
-
-/** Starts the programs that this one executes, and what those that are meant execute in turn: a script what its text names, and all what
- * stands as a path where it is executed. Whether there are any. */
-function startExecuted(work: Work, path: string, startsByLibrary: boolean): boolean {
-  searched(work, path);
-  const { meant, guessed } = executed(work, path);
-  if (startsByLibrary && work.names.has(SHELL)) meant.add(SHELL);
-  const all = new Set<string>();
-  let round: Iterable<string> = meant;
-  for (;;) {
-    const fresh = [...round].filter((one) => !all.has(one)).slice(0, MAX_PROGRAMS - all.size);
-    if (fresh.length === 0) break;
-    const next = new Set<string>();
-    for (const one of fresh) {
-      all.add(one);
-      for (const script of tryStart(work, one))
-        for (const name of programsIn(textOf(work, script), path)) next.add(name);
-    }
-    settle(work, false);
-    for (const one of pathsNamed(work)) next.add(one);
-    round = next;
-  }
-  // Most of these are there by chance: that is no reason to follow them further.
-  for (const one of guessed) {
-    if (all.has(one) || all.size >= MAX_PROGRAMS) continue;
-    all.add(one);
-    tryStart(work, one);
-  }
-  return all.size > 0;
-}
-
-/** Programs whose path stands in a file that executes some. */
-function pathsNamed(work: Work): readonly string[] {
-  return [...work.names]
-    .filter(
-      ([text, modules]) =>
-        text.startsWith('/') && [...modules].some((one) => imports(one, EXECUTES)) && isExecutable(text),
-    )
-    .map(([text]) => text);
-}
-
-const EXECUTES =
-  /^(execl|execlp|execle|execv|execvp|execve|execvpe|execveat|fexecve|posix_spawnp?|system|popen|wordexp)$/;
-
-interface Executed {
-  readonly meant: Set<string>;
-  readonly guessed: Set<string>;
-}
-
-/** The programs that are meant where this one executes others: those that the user named, the command line, or a script. And
- * those that its own strings name, or a text on the command line. */
-function executed(work: Work, path: string): Executed {
-  const { question } = work;
-  const own = work.world.byPath.get(work.programs[0]!)!;
-  const meant = new Set<string>();
-  const guessed = new Set(constantPrograms(work, own, path));
-  const add = (text: string, to: Set<string>) => {
-    for (const one of programsIn(text, path)) to.add(one);
-  };
-  for (const name of question.also) for (const one of named(name, path)) meant.add(one);
-  for (const word of question.words) {
-    const found = inPath(word, path);
-    if (found !== undefined) meant.add(found);
-    if (/[\s;|&]/.test(word)) add(word, meant);
-    else if (/[./]/.test(word)) {
-      const text = textOf(work, word);
-      add(text, text.startsWith('#!') ? meant : guessed);
-    }
-  }
-  for (const script of startOf(question.program, path).scripts) add(textOf(work, script), meant);
-  return { meant, guessed };
-}
-
-function textOf(work: Work, script: string): string {
-  work.texts.add(script);
-  return scriptText(script) ?? '';
-}
-
-function searched(work: Work, path: string): void {
-  for (const folder of path.split(':')) work.files.add(folder === '' ? '.' : folder);
-}
-
-function interpreterOf(world: World): string | undefined {
-  return world.modules[0]?.code.elf.interpreter;
-}
-
 /** The loader's own execve serves only a loader that is itself started as a command (ld.so(8)), and we know how this program
  * is started. */
 function executing(work: Work, site: CallSite): boolean {
@@ -290,229 +127,6 @@ function isLoader(work: Work, module: Module): boolean {
     work.world.byPath.get(module.path) === module &&
     module.code.dynamic?.soname?.startsWith('ld-') === true
   );
-}
-
-function named(name: string, path: string): readonly string[] {
-  if (name === '@shell-utils')
-    return shellUtilities.map((one) => inPath(one, path)).filter((one) => one !== undefined);
-  const found = inPath(name, path);
-  if (found === undefined)
-    throw new SandboxError(`--also ${name}: there is no such program`, {
-      advice: 'give a name in PATH, a path, or @shell-utils',
-    });
-  return [found];
-}
-
-/** The scripts on the way to it. */
-function addStart(work: Work, path: string, isFirst: boolean): readonly string[] {
-  const { program, named, scripts } = startOf(path, searchPathOf(work.question.environment));
-  for (const one of [path, named, ...scripts]) work.files.add(one);
-  if (work.programs.includes(program)) return scripts;
-  const elf = readSource(program).bytes;
-  if (isFirst && elf.length >= 20 && isElf(elf) && elf.readUInt16LE(18) !== EM_X86_64) {
-    throw new SandboxError(`${program}: only x86-64 programs can be analysed so far`, {
-      advice: 'write a policy, or record one',
-    });
-  }
-  work.programs.push(program);
-  addProgram(work.world, program);
-  return scripts;
-}
-
-/** A program that may be executed: what cannot be read is said, and left out. The scripts on the way to it. */
-function tryStart(work: Work, path: string): readonly string[] {
-  try {
-    return addStart(work, path, false);
-  } catch (error) {
-    work.notices.push(`${path} is left out: ${error instanceof Error ? error.message : String(error)}`);
-    return [];
-  }
-}
-
-/** Follows code, then adds what is loaded by name, until nothing changes. */
-function settle(work: Work, withPlugins: boolean): void {
-  const { world, reach } = work;
-  for (;;) {
-    for (; work.rooted < world.modules.length; work.rooted++) {
-      const module = world.modules[work.rooted]!;
-      if (module.path !== VDSO) addModuleRoots(reach, module, true);
-      addUnseenLookups(reach, module);
-      if (module.isSurface) addSurface(reach, module, 'plug-in');
-    }
-    for (const module of world.started) {
-      if (work.entered.has(module)) continue;
-      work.entered.add(module);
-      addEntry(reach, module);
-    }
-    run(reach);
-    const modules = world.modules.length;
-    const reached = reach.queue.length;
-    for (const { text, module, isChoosing, isOption } of mentions(reach, work.mentioned)) {
-      if (isChoosing && isOffered(world, text)) continue;
-      if (isOption) lookUp(work, text, module);
-      else if (/^[\w.+/[-]+$/.test(text)) mention(work, text, module);
-      else if (text.includes(' ') && isFirst(work, module)) work.commands.add(text);
-    }
-    if (withPlugins) {
-      loadConfigured(work);
-      for (const [name, module, why] of work.wanted.splice(0)) loadByName(work, name, module, why);
-    }
-    work.mentioned = reached;
-    for (const family of withPlugins ? families : []) {
-      if (work.familiesDone.has(family.name)) continue;
-      const by = world.definitions.get(family.exported)?.[0]?.module;
-      if (by === undefined) continue;
-      work.familiesDone.add(family.name);
-      work.question.progress?.(`${family.name}`);
-      for (const file of familyFiles(family, by.path, work.files)) tryPlugin(work, file, by, family.name);
-    }
-    if (
-      modules === world.modules.length &&
-      reached === reach.queue.length &&
-      work.rooted === modules &&
-      work.entered.size === world.started.size
-    )
-      return;
-  }
-}
-
-/** A string that reached code names: a library, or a function that is looked up by name. */
-function mention(work: Work, text: string, module: Module): void {
-  const known = work.names.get(text);
-  if (known?.has(module) === true) return;
-  if (known === undefined) work.names.set(text, new Set([module]));
-  else known.add(module);
-  if (text.endsWith('nsswitch.conf')) {
-    for (const name of nameServices()) work.wanted.push([name, module, 'name service']);
-  }
-  addOffered(work.reach, text);
-  if (LIBRARY_NAME.test(text)) work.wanted.push([text, module, 'named in the code']);
-  if (text.startsWith('/') && (isFirst(work, module) || opensLibraries(module))) {
-    for (const path of librariesIn(text, work.files)) work.wanted.push([path, module, `in ${text}`]);
-    if (isFirst(work, module)) {
-      if (/^\/usr\/(local\/)?(lib|share|libexec)\/[\w.+/-]+$/.test(text)) work.roots.add(text);
-      if (/^\/etc\/[\w.+/-]+\.(conf|cfg)$/.test(text)) work.configurations.add(text);
-    }
-  }
-  lookUp(work, text, module);
-}
-
-/** The functions that a file can mean by a name, if it looks up any. */
-function lookUp({ world, reach }: Work, text: string, module: Module): void {
-  const isLooking =
-    module.code.dynamic?.soname?.startsWith('ld-') === true || isStatic(module) || importsLookup(module);
-  if (!isLooking) return;
-  for (const definition of world.definitions.get(text) ?? []) {
-    addLookup(reach, { module: definition.module, address: definition.symbol.address }, module);
-  }
-}
-
-/** It holds the C library's code itself, and with it what looks up names. */
-const isStatic = (module: Module) =>
-  module.code.elf.interpreter === undefined && module.code.dynamic?.soname === undefined;
-const isCLibrary = (module: Module | undefined) =>
-  module?.code.dynamic?.soname?.startsWith('libc.so') === true;
-
-const isFirst = (work: Work, module: Module) => module.path === work.programs[0];
-
-const LOADS = /^(dlopen|dlmopen|lt_dlopen(ext|advise)?|g_module_open(_full)?|apr_dso_load|uv_dlopen)$/;
-const opensLibraries = (module: Module) => imports(module, LOADS);
-
-/** Libraries that configuration files name: those on the command line, and those that the program's own strings name. */
-function loadConfigured(work: Work): void {
-  const own = work.world.byPath.get(work.programs[0] ?? '');
-  if (own === undefined || !opensLibraries(own)) return;
-  const words = work.question.words.filter((word) => /[./]/.test(word) && !word.startsWith('-'));
-  work.usesWords = true;
-  for (const word of words) work.texts.add(word);
-  for (const file of work.configurations) work.files.add(file);
-  for (const path of configuredLibraries([...words, ...work.configurations], [...work.roots], work.files))
-    work.wanted.push([path, own, 'named in a configuration file']);
-}
-
-const lookups = new WeakMap<Module, boolean>();
-
-function importsLookup(module: Module): boolean {
-  let known = lookups.get(module);
-  if (known === undefined) {
-    known =
-      module.code.dynamic?.symbols.some(
-        (one) => !one.defined && (one.name === 'dlsym' || one.name === 'dlvsym'),
-      ) === true;
-    lookups.set(module, known);
-  }
-  return known;
-}
-
-function loadByName(work: Work, name: string, module: Module, why: string): void {
-  const key = `${name} ${name.includes('/') ? '' : module.path}`;
-  if (work.librariesDone.has(key)) return;
-  work.librariesDone.add(key);
-  const interpreter = module.interpreter ?? interpreterOf(work.world);
-  for (const path of findLibrary(
-    name,
-    requester(work.world, module, interpreter),
-    work.world.libraryPath,
-    work.world.looked,
-  ))
-    tryPlugin(work, path, module, why);
-}
-
-function tryPlugin(work: Work, path: string, by: Module, why: string): void {
-  work.files.add(path);
-  try {
-    if (!isElf(readSource(path).bytes)) return;
-    const added = addPlugin(work.world, path, by.interpreter ?? interpreterOf(work.world), by);
-    // A static program loads the C library for its plug-ins, which name what they call.
-    if (!(isStatic(by) && isCLibrary(added[0]))) addPlugged(work, added, why);
-  } catch (error) {
-    work.notices.push(`${path} is left out: ${error instanceof Error ? error.message : String(error)}`);
-  }
-}
-
-/** The first of them is the plug-in, whose exports its loader asks for; the others are what it needs. */
-function addPlugged(work: Work, modules: readonly Module[], why: string): void {
-  const [plugin] = modules;
-  if (plugin !== undefined && !plugin.isSurface) addExports(work.reach, plugin, why);
-}
-
-/** Of programs that the program's own strings name. Of more than these most are there by chance, and each brings its code. */
-const MAX_NAMES = 64;
-
-function imports(module: Module | undefined, name: RegExp): boolean {
-  return module?.code.dynamic?.symbols.some((one) => !one.defined && name.test(one.name)) === true;
-}
-
-/** Paths of programs that a program's own strings name, and names in PATH where it asks the C library to search there. */
-function constantPrograms(work: Work, own: Module, path: string): readonly string[] {
-  const isSearching = imports(own, /^(execl?vpe?|execlp|posix_spawnp)$/);
-  const paths: string[] = [];
-  const names: { text: string; program: string }[] = [];
-  for (const [text, modules] of work.names) {
-    if (!modules.has(own) || text.length < 2) continue;
-    if (text === ITSELF) paths.push(own.path);
-    else if (text.startsWith('/')) {
-      if (isExecutable(text)) paths.push(text);
-    } else if (isSearching && !text.includes('/')) {
-      const program = inPath(text, path);
-      if (program !== undefined) names.push({ text, program });
-    }
-  }
-  // system(3) and popen(3): the first word of each command, behind assignments.
-  if (imports(own, /^(system|popen)$/)) {
-    for (const part of [...work.commands].flatMap((text) => text.split(/[|;&]+/))) {
-      const [, word] = /^\s*(?:\w+=\S*\s+)*([\w.+/-]{2,})(?:\s|$)/.exec(part) ?? [];
-      const program = word === undefined ? undefined : inPath(word, path);
-      if (program !== undefined) names.push({ text: word!, program });
-    }
-  }
-  if (names.length <= MAX_NAMES) return [...paths, ...new Set(names.map((one) => one.program))];
-  // The usual ones are believed to be meant.
-  const usual = names.filter(({ text }) => shellUtilities.some((one) => one === text));
-  work.notices.push(
-    `${short(own.path)} names ${names.length} programs that it could search for, too many to include but usual utilities: give others that it executes with --also PROGRAM`,
-  );
-  return [...paths, ...usual.map((one) => one.program)];
 }
 
 function conclude(work: Work, sites: readonly CallSite[], executes: boolean, execRefused: boolean): Analysis {

@@ -6,7 +6,8 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { type Analysis, type Asked, analyze } from '../../lib/analysis/analyze.ts';
+import { type Analysis, analyze } from '../../lib/analysis/analyze.ts';
+import type { Asked } from '../../lib/analysis/work.ts';
 import { spawnSync } from '../../lib/node/sync.ts';
 import type { Policy } from '../../lib/policy/model.ts';
 

@@ -1,0 +1,138 @@
+// Which programs the one that is analysed executes: those that the user named, and what the command line, scripts and strings name.
+
+import { SandboxError } from '../errors.ts';
+import { imports, settle, tryStart } from './loading.ts';
+import { inPath, isExecutable, programsIn, scriptText, shellUtilities, startOf } from './programs.ts';
+import { searched, short, type Work } from './work.ts';
+import type { Module } from './world.ts';
+
+const MAX_PROGRAMS = 200;
+
+/** system(3), popen(3), and execvp(3) for files without a header start it. */
+const SHELL = '/bin/sh';
+
+/** To whoever executes it (proc_pid_exe(5)). */
+const ITSELF = '/proc/self/exe';
+
+/** Starts the programs that this one executes, and what those that are meant execute in turn: a script what its text names, and all what
+ * stands as a path where it is executed. Whether there are any. */
+export function startExecuted(work: Work, path: string, startsByLibrary: boolean): boolean {
+  searched(work, path);
+  const { meant, guessed } = executed(work, path);
+  if (startsByLibrary && work.names.has(SHELL)) meant.add(SHELL);
+  const all = new Set<string>();
+  let round: Iterable<string> = meant;
+  for (;;) {
+    const fresh = [...round].filter((one) => !all.has(one)).slice(0, MAX_PROGRAMS - all.size);
+    if (fresh.length === 0) break;
+    const next = new Set<string>();
+    for (const one of fresh) {
+      all.add(one);
+      for (const script of tryStart(work, one))
+        for (const name of programsIn(textOf(work, script), path)) next.add(name);
+    }
+    settle(work, false);
+    for (const one of pathsNamed(work)) next.add(one);
+    round = next;
+  }
+  // Most of these are there by chance: that is no reason to follow them further.
+  for (const one of guessed) {
+    if (all.has(one) || all.size >= MAX_PROGRAMS) continue;
+    all.add(one);
+    tryStart(work, one);
+  }
+  return all.size > 0;
+}
+
+/** Programs whose path stands in a file that executes some. */
+function pathsNamed(work: Work): readonly string[] {
+  return [...work.names]
+    .filter(
+      ([text, modules]) =>
+        text.startsWith('/') && [...modules].some((one) => imports(one, EXECUTES)) && isExecutable(text),
+    )
+    .map(([text]) => text);
+}
+
+const EXECUTES =
+  /^(execl|execlp|execle|execv|execvp|execve|execvpe|execveat|fexecve|posix_spawnp?|system|popen|wordexp)$/;
+
+interface Executed {
+  readonly meant: Set<string>;
+  readonly guessed: Set<string>;
+}
+
+/** The programs that are meant where this one executes others: those that the user named, the command line, or a script. And
+ * those that its own strings name, or a text on the command line. */
+function executed(work: Work, path: string): Executed {
+  const { question } = work;
+  const own = work.world.byPath.get(work.programs[0]!)!;
+  const meant = new Set<string>();
+  const guessed = new Set(constantPrograms(work, own, path));
+  const add = (text: string, to: Set<string>) => {
+    for (const one of programsIn(text, path)) to.add(one);
+  };
+  for (const name of question.also) for (const one of named(name, path)) meant.add(one);
+  for (const word of question.words) {
+    const found = inPath(word, path);
+    if (found !== undefined) meant.add(found);
+    if (/[\s;|&]/.test(word)) add(word, meant);
+    else if (/[./]/.test(word)) {
+      const text = textOf(work, word);
+      add(text, text.startsWith('#!') ? meant : guessed);
+    }
+  }
+  for (const script of startOf(question.program, path).scripts) add(textOf(work, script), meant);
+  return { meant, guessed };
+}
+
+function textOf(work: Work, script: string): string {
+  work.texts.add(script);
+  return scriptText(script) ?? '';
+}
+
+function named(name: string, path: string): readonly string[] {
+  if (name === '@shell-utils')
+    return shellUtilities.map((one) => inPath(one, path)).filter((one) => one !== undefined);
+  const found = inPath(name, path);
+  if (found === undefined)
+    throw new SandboxError(`--also ${name}: there is no such program`, {
+      advice: 'give a name in PATH, a path, or @shell-utils',
+    });
+  return [found];
+}
+
+/** Of programs that the program's own strings name. Of more than these most are there by chance, and each brings its code. */
+const MAX_NAMES = 64;
+
+/** Paths of programs that a program's own strings name, and names in PATH where it asks the C library to search there. */
+function constantPrograms(work: Work, own: Module, path: string): readonly string[] {
+  const isSearching = imports(own, /^(execl?vpe?|execlp|posix_spawnp)$/);
+  const paths: string[] = [];
+  const names: { text: string; program: string }[] = [];
+  for (const [text, modules] of work.names) {
+    if (!modules.has(own) || text.length < 2) continue;
+    if (text === ITSELF) paths.push(own.path);
+    else if (text.startsWith('/')) {
+      if (isExecutable(text)) paths.push(text);
+    } else if (isSearching && !text.includes('/')) {
+      const program = inPath(text, path);
+      if (program !== undefined) names.push({ text, program });
+    }
+  }
+  // system(3) and popen(3): the first word of each command, behind assignments.
+  if (imports(own, /^(system|popen)$/)) {
+    for (const part of [...work.commands].flatMap((text) => text.split(/[|;&]+/))) {
+      const [, word] = /^\s*(?:\w+=\S*\s+)*([\w.+/-]{2,})(?:\s|$)/.exec(part) ?? [];
+      const program = word === undefined ? undefined : inPath(word, path);
+      if (program !== undefined) names.push({ text: word!, program });
+    }
+  }
+  if (names.length <= MAX_NAMES) return [...paths, ...new Set(names.map((one) => one.program))];
+  // The usual ones are believed to be meant.
+  const usual = names.filter(({ text }) => shellUtilities.some((one) => one === text));
+  work.notices.push(
+    `${short(own.path)} names ${names.length} programs that it could search for, too many to include but usual utilities: give others that it executes with --also PROGRAM`,
+  );
+  return [...paths, ...usual.map((one) => one.program)];
+}

@@ -1,0 +1,72 @@
+// What an analysis has at hand while it goes on.
+
+import type { Question } from './cache.ts';
+import { newReach, type Reach } from './reach.ts';
+import { type Module, newWorld, type World } from './world.ts';
+
+/** A question with an ear for its progress. */
+export interface Asked extends Question {
+  /** Tells what is being done, for a terminal. */
+  readonly progress?: (text: string) => void;
+}
+
+/** What grows until nothing new is found. `rooted` and `mentioned` say how many files, and how many reached places, were looked at. */
+export interface Work {
+  readonly question: Asked;
+  readonly world: World;
+  readonly reach: Reach;
+  readonly files: Set<string>;
+  readonly texts: Set<string>;
+  readonly notices: string[];
+  readonly programs: string[];
+  /** Strings that reached code names, by the file. */
+  readonly names: Map<string, Set<Module>>;
+  rooted: number;
+  readonly entered: Set<Module>;
+  /** The files that are loaded before the program's main. */
+  starting: ReadonlySet<Module>;
+  mentioned: number;
+  /** Libraries that reached code names, still to be loaded. */
+  readonly wanted: [name: string, by: Module, why: string][];
+  readonly familiesDone: Set<string>;
+  readonly librariesDone: Set<string>;
+  /** Folders of its own that the program names, and configuration files. */
+  readonly roots: Set<string>;
+  readonly configurations: Set<string>;
+  /** Strings of the program with blanks in them: among them are commands for a shell. */
+  readonly commands: Set<string>;
+  usesWords: boolean;
+}
+
+export function newWork(question: Asked): Work {
+  const world = newWorld(question.environment);
+  return {
+    question,
+    world,
+    reach: newReach(world),
+    files: new Set([question.program, '/etc/nsswitch.conf']),
+    texts: new Set(),
+    notices: [],
+    programs: [],
+    names: new Map(),
+    rooted: 0,
+    entered: new Set(),
+    starting: new Set(),
+    mentioned: 0,
+    wanted: [],
+    familiesDone: new Set(),
+    librariesDone: new Set(),
+    roots: new Set(),
+    configurations: new Set(),
+    commands: new Set(),
+    usesWords: false,
+  };
+}
+
+/** Which program a name means depends on what these folders hold. */
+export function searched(work: Work, path: string): void {
+  for (const folder of path.split(':')) work.files.add(folder === '' ? '.' : folder);
+}
+
+/** A file's name without its folders. */
+export const short = (path: string) => path.slice(path.lastIndexOf('/') + 1);
