@@ -8,7 +8,7 @@ import { functionAt } from './code.ts';
 import { isReached, type Reach } from './reach.ts';
 import { type Lost, valuesBefore } from './values.ts';
 import type { Module, Spot } from './world.ts';
-import { fieldLoad } from './x86-64/operations.ts';
+import { copiedRegister, fieldLoad } from './x86-64/operations.ts';
 
 /** One instruction that makes system calls. */
 export interface CallSite extends Spot {
@@ -40,6 +40,7 @@ export const setIdCalls = [
 const RAX = 0;
 /** How many instructions before a call its number is put into the register, at most. */
 const NEAR = 12;
+const REGISTERS = 16;
 
 export function callSites(reach: Reach, abi: Abi): readonly CallSite[] {
   const sites: CallSite[] = [];
@@ -191,10 +192,17 @@ function sentCall(module: Module, address: number, abi: Abi): string | undefined
 /** Whether the number and all three arguments come out of one structure, within the instructions just before the call. */
 function looksLikeSetId(module: Module, address: number): boolean {
   const { code } = module;
-  const start = code.functionStart[functionAt(code, address)]!;
+  const { addresses, positions } = bodyOf(module, functionAt(code, address));
+  const position = positions.get(address) ?? 0;
   const fields = new Map<number, { base: number; offset: number }>();
-  for (let at = address - 1; at >= Math.max(start, address - 48); at--) {
-    const field = fieldLoad(operationAt(code, at));
+  for (let at = position - 1; at >= Math.max(0, position - NEAR); at--) {
+    const operation = operationAt(code, addresses[at]!);
+    // What was read through a register behind this was read through what the register gets here: another's value, or one of its own.
+    const value = copiedRegister(operation) ?? REGISTERS + at;
+    for (const [to, field] of fields)
+      if (field.base < REGISTERS && ((operation.writes >>> field.base) & 1) === 1)
+        fields.set(to, { ...field, base: value });
+    const field = fieldLoad(operation);
     if (field !== undefined && !fields.has(field.to)) fields.set(field.to, field);
   }
   const [number, first, second, third] = [RAX, 7, 6, 2].map((register) => fields.get(register));

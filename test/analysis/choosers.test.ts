@@ -126,6 +126,12 @@ describe('changes of identity that are sent to all threads', () => {
     execFileSync('musl-gcc', ['-O1', '-static', '-o', file, `${file}.c`]);
     expect(callsOf(file, 'setresuid')).toEqual(['setresuid']);
   });
+  test('are all seven where the number only comes out of the structure (musl, with threads)', () => {
+    const file = join(folder, 'musl-threads');
+    writeFileSync(`${file}.c`, threads('setregid(1, 1)'));
+    execFileSync('musl-gcc', ['-O2', '-static', '-o', file, `${file}.c`]);
+    expect(callsOf(file, ...seven, 'mbind')).toEqual(seven);
+  });
 });
 
 test('a function with the number as parameter whose address is kept, and that nothing calls so', () => {

@@ -15,7 +15,7 @@ import {
   RegisterExt,
   RflagsBits,
 } from 'iced-x86';
-import { bitwise, cut, type Operator, type Step, stepOf } from '../bits.ts';
+import { bitwise, cut, mask, type Operator, type Step, stepOf } from '../bits.ts';
 
 /** Memory that an instruction names: at a register plus an offset, or at an address of the file. */
 export type Memory =
@@ -414,4 +414,14 @@ export function fieldLoad(
     return undefined;
   const { register, offset } = origin.place;
   return register === RSP ? undefined : { to: operation.register, base: register, offset };
+}
+
+/** The register that another one gets a copy of, whole. */
+export function copiedRegister({ kind, result }: Operation): number | undefined {
+  const [origin] = result;
+  if (kind !== 'plain' || result.length !== 1 || origin?.kind !== 'place') return undefined;
+  const isWhole = origin.steps.every(
+    (step) => step.kind === 'bitwise' && step.and === mask(64) && step.xor === 0n && step.unknown === 0n,
+  );
+  return isWhole && origin.place.kind === 'register' ? origin.place.register : undefined;
 }
