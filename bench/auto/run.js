@@ -12,6 +12,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parsePolicy } from '../../dist/lib/index.js';
 import { lines } from './lines.js';
+import { inPlainDebian } from './plain.js';
 import { compareServer, lacking, servers } from './servers.js';
 import { sweep } from './sweep.js';
 import { tightness } from './tightness.js';
@@ -49,12 +50,13 @@ const chosen = lines
 
 const others = {
   tightness,
-  'usr-bin': () => usrBin(wanted, part, parts),
+  'usr-bin': () => usrBin(part, parts),
   sweep: () => sweep(wanted, part, parts),
 };
 if (Object.hasOwn(others, wanted[0] ?? '')) {
   rmSync(scratch, { recursive: true });
-  await others[wanted[0]]();
+  if (wanted.includes('--plain')) inPlainDebian(wanted.filter((word) => word !== '--plain'));
+  else await others[wanted[0]]();
   process.exit();
 }
 

@@ -1,32 +1,15 @@
 // `npm run bench:auto -- usr-bin [--part=1/8] [--plain]`: all ELF programs of /usr/bin, or the first of each eight: how many calls are
 // permitted, in the whole process and after main, each program for itself (what it executes would have to be named with --also).
-// `--plain`: those of a fresh Debian 12 with nothing added, which this makes (needs root, Debian's debootstrap, and its mirror).
+// `--plain`: those of a fresh Debian 12 (plain.js).
 // Callander, which refuses programs that execute others, on 319 programs of Debian 12: mean 56, median 48.
 
-import { spawnSync } from 'node:child_process';
-import {
-  closeSync,
-  copyFileSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readdirSync,
-  readSync,
-  realpathSync,
-  rmSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { closeSync, openSync, readdirSync, readSync, realpathSync } from 'node:fs';
+import { join } from 'node:path';
 import { ask } from './ask.js';
 
 const FOLDER = '/usr/bin';
 
-export async function usrBin(words, part, parts) {
-  if (words.includes('--plain')) {
-    inPlainDebian(words.filter((word) => word !== '--plain'));
-    return;
-  }
+export async function usrBin(part, parts) {
   const programs = elfPrograms().filter((_, index) => index % parts === part - 1);
   const found = [];
   const failures = new Map();
@@ -76,36 +59,6 @@ function summary(what, found) {
   console.log(
     `a number that is not known: ${share(found.filter((one) => one.isUnknown).length, found.length)}`,
   );
-}
-
-/** Makes a plain Debian 12 and asks there, with this Node and this package. */
-function inPlainDebian(words) {
-  const tree = mkdtempSync(join(tmpdir(), 'sandbox-run-plain-'));
-  try {
-    start('debootstrap', ['bookworm', tree], 'ignore');
-    mkdirSync(join(tree, 'opt/sandbox-run'), { recursive: true });
-    copyFileSync(process.execPath, join(tree, 'opt/node'));
-    // Mounts that end with the command.
-    const script =
-      'mount --bind "$1" "$2/opt/sandbox-run" && mount -t proc proc "$2/proc" && tree=$2 && shift 2 && exec chroot "$tree" /opt/node /opt/sandbox-run/bench/auto/run.js "$@"';
-    const here = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
-    start(
-      'unshare',
-      ['-m', '--propagation', 'private', 'sh', '-c', script, 'sh', here, tree, ...words],
-      'inherit',
-    );
-  } finally {
-    rmSync(tree, { recursive: true, force: true });
-  }
-}
-
-function start(program, words, stdout) {
-  const { status, error } = spawnSync(program, words, {
-    stdio: ['ignore', stdout, 'inherit'],
-    env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', HOME: '/root' },
-  });
-  if (error !== undefined) throw new Error(`${program}: ${error.message}`);
-  if (status !== 0) throw new Error(`${program} ended with status ${status}`);
 }
 
 /** Each once, whatever its names. */
