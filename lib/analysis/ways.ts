@@ -5,7 +5,7 @@ import { firstRelocation } from '../elf/relocations.ts';
 import { type Body, bodyOf, endsThere, readAt, referencesTo } from './bodies.ts';
 import { forEachWord, functionAt, lastNotAbove, regionAt, use } from './code.ts';
 import { frameOf } from './frames.ts';
-import { isReached, isWordReached, type Reach } from './reach.ts';
+import { isReached, isWordReached, type Reach, reachedFunctions } from './reach.ts';
 import { type Module, relocationTargets, type Spot } from './world.ts';
 import { flow, found, readInstruction, reference } from './x86-64/lengths.ts';
 
@@ -177,35 +177,65 @@ function isLabel({ module }: Spot, index: number, position: number, kind: number
   );
 }
 
-const pointerCalls = new WeakMap<Module, readonly number[]>();
+const pointerCalls = new WeakMap<Module, Map<number, readonly number[]>>();
+const reachedCalls = new WeakMap<Reach, { reached: number; calls: Map<Module, readonly number[]> }>();
 
 /** Every reached call through a pointer in a file, and jump that can stand for one at a function's end: with nothing of its own on
  * the stack, or nobody knows what. */
 export function callsThroughPointers(reach: Reach, module: Module): readonly number[] {
-  let sites = pointerCalls.get(module);
-  if (sites === undefined) {
-    const list: number[] = [];
-    const { code } = module;
-    for (let index = 0; index < code.functionStart.length; index++) {
-      const end = code.functionEnd[index]!;
-      const region = code.regions[regionAt(code, code.functionStart[index]!)]!;
-      const shift = region.offset! - region.start;
-      for (let address = code.functionStart[index]!, next = 0; address < end; address = next) {
-        readInstruction(code.elf.bytes, address + shift, end + shift);
-        next = address + found.length;
-        const { flow: where, reference: named } = found;
-        if (named === reference.memory) continue;
-        if (
-          where === flow.callIndirect ||
-          (where === flow.jumpIndirect && endsHere(reach, module, index, address))
-        )
-          list.push(address);
-      }
-    }
-    sites = list;
-    pointerCalls.set(module, sites);
+  let kept = reachedCalls.get(reach);
+  if (kept?.reached !== reach.queue.length) {
+    kept = { reached: reach.queue.length, calls: new Map() };
+    reachedCalls.set(reach, kept);
   }
-  return sites.filter((address) => isReached(reach, module, address));
+  let sites = kept.calls.get(module);
+  if (sites === undefined) {
+    sites = reachedFunctions(reach, module)
+      .flatMap((index) => pointerCallsIn(reach, module, index))
+      .filter((address) => isReached(reach, module, address));
+    kept.calls.set(module, sites);
+  }
+  return sites;
+}
+
+function pointerCallsIn(reach: Reach, module: Module, index: number): readonly number[] {
+  let known = pointerCalls.get(module);
+  if (known === undefined) {
+    known = new Map();
+    pointerCalls.set(module, known);
+  }
+  const old = known.get(index);
+  if (old !== undefined) return old;
+  const list: number[] = [];
+  const { code } = module;
+  const { bytes } = code.elf;
+  const end = code.functionEnd[index]!;
+  const region = code.regions[regionAt(code, code.functionStart[index]!)]!;
+  const shift = region.offset! - region.start;
+  for (let address = code.functionStart[index]!, next = 0, before = 0; address < end; address = next) {
+    readInstruction(bytes, address + shift, end + shift);
+    next = address + found.length;
+    const { flow: where, reference: named } = found;
+    const isCall = where === flow.callIndirect;
+    if (named !== reference.memory && (isCall || where === flow.jumpIndirect)) {
+      const isCase = !isCall && isSum(bytes, before + shift, address + shift) && hasTable(module, index);
+      if (isCall || (!isCase && endsHere(reach, module, index, address))) list.push(address);
+    }
+    before = address;
+  }
+  known.set(index, list);
+  return list;
+}
+
+const hasTable = (module: Module, index: number) => bodyOf(module, index).tableTargets.size > 0;
+
+/** Whether an instruction adds one 64-bit register to another: in front of a jump it is how compilers go to an entry of a table
+ * (ADD, opcodes 01 and 03; Intel's manual, volume 2). To know the stack there would cost much more. */
+function isSum(bytes: Uint8Array, at: number, end: number): boolean {
+  const [prefix, opcode, registers] = [bytes[at]!, bytes[at + 1]!, bytes[at + 2]!];
+  return (
+    end - at === 3 && (prefix & 0xf8) === 0x48 && (opcode === 0x01 || opcode === 0x03) && registers >= 0xc0
+  );
 }
 
 /** Whether nothing of a function is left on the stack at a jump, as far as is known. */
