@@ -501,7 +501,8 @@ function throughPointer(search: Search, state: State, index: number, module: Mod
   }
   search.isThroughPointer = true;
   search.isOpen = true;
-  for (const address of sites) {
+  // Taken from the end, and no more than can be looked at.
+  for (const address of sites.slice(-GUESS_BUDGET)) {
     readAt(module.code, address);
     const isCall = found.flow === flow.callIndirect;
     cross(search, { ...state, tracks: others, isGuess: true }, index, { module, address }, isCall);

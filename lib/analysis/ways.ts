@@ -6,6 +6,7 @@ import { type Body, bodyOf, endsThere, readAt, referencesTo } from './bodies.ts'
 import { forEachWord, functionAt, lastNotAbove, regionAt, use } from './code.ts';
 import { frameOf } from './frames.ts';
 import { isReached, isWordReached, type Reach, reachedFunctions } from './reach.ts';
+import { sitesBetween } from './tables.ts';
 import { type Module, relocationTargets, type Spot } from './world.ts';
 import { flow, found, readInstruction, reference } from './x86-64/lengths.ts';
 
@@ -218,8 +219,11 @@ function pointerCallsIn(reach: Reach, module: Module, index: number): readonly n
     const { flow: where, reference: named } = found;
     const isCall = where === flow.callIndirect;
     if (named !== reference.memory && (isCall || where === flow.jumpIndirect)) {
-      const isCase = !isCall && isSum(bytes, before + shift, address + shift) && hasTable(module, index);
-      if (isCall || (!isCase && endsHere(reach, module, index, address))) list.push(address);
+      // Where no table is named it leaves the function; where the stack stands is dear to know.
+      const isInside = () =>
+        hasTable(module, index) &&
+        (isSum(bytes, before + shift, address + shift) || !endsHere(reach, module, index, address));
+      if (isCall || !isInside()) list.push(address);
     }
     before = address;
   }
@@ -227,10 +231,21 @@ function pointerCallsIn(reach: Reach, module: Module, index: number): readonly n
   return list;
 }
 
-const hasTable = (module: Module, index: number) => bodyOf(module, index).tableTargets.size > 0;
+/** Whether a function names what could be a table of places in itself. */
+function hasTable({ code }: Module, index: number): boolean {
+  const start = code.functionStart[index]!;
+  const end = code.functionEnd[index]!;
+  const [first, behind] = sitesBetween(code.site, start, end);
+  for (let at = first; at < behind; at++) {
+    const kind = code.use[at]!;
+    if (kind === use.call || kind === use.jump) continue;
+    if (code.regions[regionAt(code, code.target[at]!)]?.isCode === false) return true;
+  }
+  return false;
+}
 
 /** Whether an instruction adds one 64-bit register to another: in front of a jump it is how compilers go to an entry of a table
- * (ADD, opcodes 01 and 03; Intel's manual, volume 2). To know the stack there would cost much more. */
+ * (ADD, opcodes 01 and 03; Intel's manual, volume 2). */
 function isSum(bytes: Uint8Array, at: number, end: number): boolean {
   const [prefix, opcode, registers] = [bytes[at]!, bytes[at + 1]!, bytes[at + 2]!];
   return (
