@@ -18,7 +18,7 @@ import { searchPathOf, startOf } from './programs.ts';
 import type { Reach } from './reach.ts';
 import { addVdso } from './vdso.ts';
 import { type Asked, newWork, searched, short, type Work } from './work.ts';
-import { addPlugin, type Module } from './world.ts';
+import { addPlugin, imports, LOOKS_UP, type Module } from './world.ts';
 
 export interface Analysis {
   readonly reach: Reach;
@@ -240,11 +240,7 @@ function mainPhase(work: Work, whole: readonly CallSite[], isExecRefused: boolea
 }
 
 /** Whether a file looks up functions and calls them with arguments that are data, as Python's ctypes does through libffi. */
-function callsByName({ code }: Module): boolean {
-  const imports = (name: string) =>
-    code.dynamic?.symbols.some((one) => !one.defined && one.name === name) === true;
-  return imports('ffi_call') && (imports('dlsym') || imports('dlvsym'));
-}
+const callsByName = (module: Module) => imports(module, /^ffi_call$/) && imports(module, LOOKS_UP);
 
 /** Says who can load libraries whose names are not known. */
 function loaders(work: Work): void {

@@ -3,6 +3,7 @@
 
 import { firstRelocation, relocationTypes } from '../elf/relocations.ts';
 import { type CodeFile, functionAt, lastNotAbove, padsOf, regionAt, use } from './code.ts';
+import { Kept, keptFor } from './kept.ts';
 import { firstSite, sitesBetween, tableEntries } from './tables.ts';
 import { type Module, relocationTargets, type Spot, type World } from './world.ts';
 import { flow, found, readInstruction } from './x86-64/lengths.ts';
@@ -20,38 +21,19 @@ export interface Body {
   readonly neverReturns: boolean;
 }
 
-const bodies = new WeakMap<Module, Map<number, Body>>();
+const bodies = new Kept<Module, number, Body>();
 
-export function bodyOf(module: Module, index: number): Body {
-  let known = bodies.get(module);
-  if (known === undefined) {
-    known = new Map();
-    bodies.set(module, known);
-  }
-  const old = known.get(index);
-  if (old !== undefined) return old;
-  const body = readBody(module, index);
-  known.set(index, body);
-  return body;
-}
+export const bodyOf = (module: Module, index: number): Body =>
+  bodies.get(module, index, () => readBody(module, index));
 
-const operations = new WeakMap<CodeFile, Map<number, Operation>>();
+const operations = new Kept<CodeFile, number, Operation>();
 
 /** What the instruction at an address of the code does. */
-export function operationAt(code: CodeFile, address: number): Operation {
-  let known = operations.get(code);
-  if (known === undefined) {
-    known = new Map();
-    operations.set(code, known);
-  }
-  let operation = known.get(address);
-  if (operation === undefined) {
+export const operationAt = (code: CodeFile, address: number): Operation =>
+  operations.get(code, address, () => {
     const region = code.regions[regionAt(code, address)]!;
-    operation = readOperation(code.elf.bytes, region.offset! + (address - region.start), address);
-    known.set(address, operation);
-  }
-  return operation;
-}
+    return readOperation(code.elf.bytes, region.offset! + (address - region.start), address);
+  });
 
 /** Length and flow of the instruction at an address, into `found`. */
 export function readAt(code: CodeFile, address: number): void {
@@ -197,16 +179,12 @@ export function endsThere(world: World, module: Module, address: number): boolea
 
 const MAX_DEPTH = 32;
 let asking = 0;
-const endless = new WeakMap<Module, Map<number, boolean>>();
+const endless = new Kept<Module, number, boolean>();
 
 /** The same of code whose bounds are not known, and in which other functions may stand behind the first: what control can come to
  * from its start. */
 function hasNoWayOut(world: World, module: Module, index: number): boolean {
-  let known = endless.get(module);
-  if (known === undefined) {
-    known = new Map();
-    endless.set(module, known);
-  }
+  const known = endless.of(module);
   let answer = known.get(index);
   if (answer === undefined) {
     // Who is asked while the question is open, or too deep within it, is taken to come back.
@@ -243,19 +221,15 @@ function canLeave(world: World, module: Module, index: number): boolean {
   return false;
 }
 
-const orders = new WeakMap<Module, { order: Uint32Array; target: Float64Array }>();
+const byTarget = keptFor(({ code: { target } }: Module) => {
+  const order = Uint32Array.from(target, (_, index) => index).sort((a, b) => target[a]! - target[b]!);
+  return { order, target: Float64Array.from(order, (index) => target[index]!) };
+});
 
 /** Indices of the references that name an address. */
 export function referencesTo(module: Module, address: number): readonly number[] {
-  let sorted = orders.get(module);
-  if (sorted === undefined) {
-    const { target } = module.code;
-    const order = Uint32Array.from(target, (_, index) => index).sort((a, b) => target[a]! - target[b]!);
-    sorted = { order, target: Float64Array.from(order, (index) => target[index]!) };
-    orders.set(module, sorted);
-  }
+  const { order, target } = byTarget(module);
   const list: number[] = [];
-  for (let at = lastNotAbove(sorted.target, address); at >= 0 && sorted.target[at] === address; at--)
-    list.push(sorted.order[at]!);
+  for (let at = lastNotAbove(target, address); at >= 0 && target[at] === address; at--) list.push(order[at]!);
   return list;
 }

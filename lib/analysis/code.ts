@@ -22,6 +22,7 @@ import {
 import { firstFrom } from '../elf/order.ts';
 import { type Relocations, readRelocations, relocationTypes } from '../elf/relocations.ts';
 import { type FunctionRange, functionRanges, landingPads } from '../elf/unwind.ts';
+import { Kept, keptFor } from './kept.ts';
 import { knownObjects } from './known-objects.ts';
 import { objectsOf, type Pieces, piecesOf } from './objects.ts';
 import { flow, found, readInstruction, reference } from './x86-64/lengths.ts';
@@ -584,23 +585,17 @@ export function regionAt(code: CodeFile, address: number): number {
   return index >= 0 && address < regions[index]!.end ? index : -1;
 }
 
-const live = new WeakMap<CodeFile, Map<number, ReadonlySet<number> | undefined>>();
-const jumpOrders = new WeakMap<CodeFile, readonly number[]>();
+const live = new Kept<CodeFile, number, ReadonlySet<number> | 'any'>();
 
 /** The instructions of a function whose bounds are not known that control can come to; undefined: it may be any of them. Tables
  * and strings between such functions are then not taken for code. */
 export function liveInstructions(code: CodeFile, index: number): ReadonlySet<number> | undefined {
   if (code.functionIsKnown[index] === 1) return undefined;
-  let known = live.get(code);
-  if (known === undefined) {
-    known = new Map();
-    live.set(code, known);
-  }
-  if (!known.has(index)) known.set(index, findLive(code, index));
-  return known.get(index);
+  const known = live.get(code, index, () => findLive(code, index));
+  return known === 'any' ? undefined : known;
 }
 
-function findLive(code: CodeFile, index: number): ReadonlySet<number> | undefined {
+function findLive(code: CodeFile, index: number): ReadonlySet<number> | 'any' {
   const start = code.functionStart[index]!;
   const end = code.functionEnd[index]!;
   const region = code.regions[regionAt(code, start)]!;
@@ -614,7 +609,7 @@ function findLive(code: CodeFile, index: number): ReadonlySet<number> | undefine
       const next: number = address + found.length;
       const where = found.flow;
       // Where a jump through a register goes is not known here: all of it counts.
-      if (where === flow.jumpIndirect && found.reference !== reference.memory) return undefined;
+      if (where === flow.jumpIndirect && found.reference !== reference.memory) return 'any';
       if (where === flow.jump || where === flow.branch) queue.push(next + found.target);
       if (
         where === flow.jump ||
@@ -630,15 +625,16 @@ function findLive(code: CodeFile, index: number): ReadonlySet<number> | undefine
   return seen;
 }
 
+/** Indices of a file's jumps, by where they lead. */
+const jumpsByTarget = keptFor((code: CodeFile): readonly number[] => {
+  const list: number[] = [];
+  for (let at = 0; at < code.site.length; at++) if (code.use[at] === use.jump) list.push(at);
+  return list.sort((a, b) => code.target[a]! - code.target[b]!);
+});
+
 /** Where jumps from elsewhere in the file enter a range. */
 function jumpsInto(code: CodeFile, start: number, end: number): number[] {
-  let order = jumpOrders.get(code);
-  if (order === undefined) {
-    const list: number[] = [];
-    for (let at = 0; at < code.site.length; at++) if (code.use[at] === use.jump) list.push(at);
-    order = list.sort((a, b) => code.target[a]! - code.target[b]!);
-    jumpOrders.set(code, order);
-  }
+  const order = jumpsByTarget(code);
   const targets: number[] = [];
   const first = firstFrom(order.length, (at) => code.target[order[at]!]! < start);
   for (let at = first; at < order.length && code.target[order[at]!]! < end; at++) {

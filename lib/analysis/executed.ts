@@ -1,10 +1,10 @@
 // Which programs the one that is analysed executes: those that the user named, and what the command line, scripts and strings name.
 
 import { SandboxError } from '../errors.ts';
-import { imports, settle, tryStart } from './loading.ts';
+import { settle, tryStart } from './loading.ts';
 import { inPath, isExecutable, programsIn, scriptText, shellUtilities, startOf } from './programs.ts';
 import { searched, short, type Work } from './work.ts';
-import type { Module } from './world.ts';
+import { imports, type Module } from './world.ts';
 
 const MAX_PROGRAMS = 200;
 

@@ -5,6 +5,7 @@
 
 import { firstRelocation } from '../elf/relocations.ts';
 import { functionAt, padsOf, regionAt, use } from './code.ts';
+import { Kept } from './kept.ts';
 import { sitesBetween, tableEntries } from './tables.ts';
 import { type Module, relocationTargets, type Spot, type World } from './world.ts';
 import { follow, type Held, stackAddress, stackRead, writtenBy } from './x86-64/flow.ts';
@@ -63,22 +64,12 @@ export interface Pointee {
   readonly mayBeReturned?: boolean;
 }
 
-const walks = new WeakMap<Module, Map<number, boolean>>();
+const walks = new Kept<Module, number, boolean>();
 
 /** Whether the function that takes the address of data at `site` itself adds an index to it or counts it up or down. A compiler
  * may have folded a constant into such an address, so that it lies beside its object; an address that leaves the function does not. */
 export function isWalkedFrom(module: Module, site: number, register: number): boolean {
-  let known = walks.get(module);
-  if (known === undefined) {
-    known = new Map();
-    walks.set(module, known);
-  }
-  let answer = known.get(site);
-  if (answer === undefined) {
-    answer = findWalk(module, site, register);
-    known.set(site, answer);
-  }
-  return answer;
+  return walks.get(module, site, () => findWalk(module, site, register));
 }
 
 function findWalk(module: Module, site: number, register: number): boolean {
@@ -243,7 +234,7 @@ function walk(
 }
 
 const MAX_PARAMETERS = 8 * 16;
-const reads = new WeakMap<Module, Map<number, ReadonlySet<number>>>();
+const reads = new Kept<Module, number, ReadonlySet<number>>();
 
 /** Whether a function reads a word of the stack above its return address; `place` counts from there, which is 0. */
 function readsParameter({ module, address }: Spot, place: number): boolean {
@@ -253,40 +244,23 @@ function readsParameter({ module, address }: Spot, place: number): boolean {
 
 /** The words of the stack that a function reads, from its return address on, which is 0. */
 function readsOf(module: Module, index: number): ReadonlySet<number> {
-  let known = reads.get(module);
-  if (known === undefined) {
-    known = new Map();
-    reads.set(module, known);
-  }
-  let places = known.get(index);
-  if (places === undefined) {
-    const list = new Set<number>();
+  return reads.get(module, index, () => {
+    const places = new Set<number>();
     for (const [at, held] of stacksOf(module, index)) {
       const read = stackRead(module.code.elf.bytes, fileOffset(module, at), at, held);
-      if (read !== undefined) list.add(read);
+      if (read !== undefined) places.add(read);
     }
-    places = list;
-    known.set(index, places);
-  }
-  return places;
+    return places;
+  });
 }
 
-const openings = new WeakMap<Module, Map<number, number>>();
+const openings = new Kept<Module, number, number>();
 
 /** Whether no address that the function gives away leads to the slots: structures begin at the address that is given. */
 function areHidden(module: Module, address: number, held: Held): boolean {
   const index = functionAt(module.code, address);
   if (index < 0 || held.stack === undefined) return false;
-  let known = openings.get(module);
-  if (known === undefined) {
-    known = new Map();
-    openings.set(module, known);
-  }
-  let opening = known.get(index);
-  if (opening === undefined) {
-    opening = openingOf(module, index);
-    known.set(index, opening);
-  }
+  const opening = openings.get(module, index, () => openingOf(module, index));
   return held.slots.every((slot) => slot < opening);
 }
 
@@ -341,17 +315,13 @@ function readAt(module: Module, address: number): void {
   readInstruction(bytes, at, Math.min(at + 15, bytes.length));
 }
 
-const stackCache = new WeakMap<Module, Map<number, ReadonlyMap<number, Held>>>();
+const stacks = new Kept<Module, number, ReadonlyMap<number, Held>>();
 
 /** Where the stack stands at each instruction of a function, as far as ways lead there from its beginning. */
-function stacksOf(module: Module, index: number): ReadonlyMap<number, Held> {
-  let known = stackCache.get(module);
-  if (known === undefined) {
-    known = new Map();
-    stackCache.set(module, known);
-  }
-  const old = known.get(index);
-  if (old !== undefined) return old;
+const stacksOf = (module: Module, index: number) =>
+  stacks.get(module, index, () => findStacks(module, index));
+
+function findStacks(module: Module, index: number): ReadonlyMap<number, Held> {
   const { code } = module;
   const start = code.functionStart[index]!;
   const end = code.functionEnd[index]!;
@@ -375,7 +345,6 @@ function stacksOf(module: Module, index: number): ReadonlyMap<number, Held> {
       go(next, held);
     if (where === flow.next) go(next, follow(code.elf.bytes, fileOffset(module, at), at, held, false).after);
   }
-  known.set(index, states);
   return states;
 }
 
@@ -410,18 +379,14 @@ function wordTargets(world: World, module: Module, place: number): readonly Spot
   return relocationTargets(world, module, index);
 }
 
-const clobberCache = new WeakMap<Module, Map<number, readonly number[]>>();
+const clobbers = new Kept<Module, number, readonly number[]>();
 
 /** Registers whose value a caller cannot rely on after a direct call: a compiler may keep values over a call in registers that it
  * has seen the callee leave alone (gcc -fipa-ra). */
-function clobbered(module: Module, address: number): readonly number[] {
-  let known = clobberCache.get(module);
-  if (known === undefined) {
-    known = new Map();
-    clobberCache.set(module, known);
-  }
-  const old = known.get(address);
-  if (old !== undefined) return old;
+const clobbered = (module: Module, address: number) =>
+  clobbers.get(module, address, () => findClobbered(module, address));
+
+function findClobbered(module: Module, address: number): readonly number[] {
   const { code } = module;
   const index = functionAt(code, address);
   const all = callerSaved.reduce((sum, one) => sum | (1 << one), 0);
@@ -436,7 +401,5 @@ function clobbered(module: Module, address: number): readonly number[] {
       at += Math.max(length, 1);
     }
   }
-  const list = callerSaved.filter((one) => ((written >>> one) & 1) === 1);
-  known.set(address, list);
-  return list;
+  return callerSaved.filter((one) => ((written >>> one) & 1) === 1);
 }

@@ -7,6 +7,7 @@
 
 import { type Body, bodyOf, endsThere, operationAt, readAt, referencesTo } from './bodies.ts';
 import { functionAt, use } from './code.ts';
+import { Kept } from './kept.ts';
 import type { Module, World } from './world.ts';
 import { flow, found } from './x86-64/lengths.ts';
 import { type Operation, RBP, RSP } from './x86-64/operations.ts';
@@ -22,21 +23,10 @@ export interface Frame {
 
 const ALIGNED_FRAME = 2 ** 24;
 
-const frames = new WeakMap<Module, Map<number, Frame>>();
+const frames = new Kept<Module, number, Frame>();
 
-export function frameOf(world: World, module: Module, index: number): Frame {
-  let known = frames.get(module);
-  if (known === undefined) {
-    known = new Map();
-    frames.set(module, known);
-  }
-  let frame = known.get(index);
-  if (frame === undefined) {
-    frame = readFrame(world, module, index);
-    known.set(index, frame);
-  }
-  return frame;
-}
+export const frameOf = (world: World, module: Module, index: number): Frame =>
+  frames.get(module, index, () => readFrame(world, module, index));
 
 /** The offset of a stack register before an instruction; NaN: not known. */
 export function depthAt(frame: Frame, position: number, register: number): number {

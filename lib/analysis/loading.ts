@@ -5,13 +5,14 @@ import { EM_X86_64, isElf, readSource } from '../elf/file.ts';
 import { findLibrary } from '../elf/search.ts';
 import { SandboxError } from '../errors.ts';
 import { configuredLibraries, librariesIn } from './configuration.ts';
+import { keptFor } from './kept.ts';
 import { families, familyFiles, nameServices } from './plugins.ts';
 import { searchPathOf, startOf } from './programs.ts';
 import { addEntry, addExports, addLookup, addModuleRoots, addSurface, run } from './reach.ts';
 import { mentions } from './strings.ts';
 import { addOffered, addUnseenLookups, isOffered, VDSO } from './vdso.ts';
 import type { Work } from './work.ts';
-import { addPlugin, addProgram, type Module, requester, type World } from './world.ts';
+import { addPlugin, addProgram, imports, LOOKS_UP, type Module, requester, type World } from './world.ts';
 
 const LIBRARY_NAME = /^[\w.+/-]*\.so(\.[\w.]+)*$/;
 
@@ -118,19 +119,7 @@ function loadConfigured(work: Work): void {
     work.wanted.push([path, own, 'named in a configuration file']);
 }
 
-const lookups = new WeakMap<Module, boolean>();
-
-function importsLookup(module: Module): boolean {
-  let known = lookups.get(module);
-  if (known === undefined) {
-    known =
-      module.code.dynamic?.symbols.some(
-        (one) => !one.defined && (one.name === 'dlsym' || one.name === 'dlvsym'),
-      ) === true;
-    lookups.set(module, known);
-  }
-  return known;
-}
+const importsLookup = keptFor((module: Module) => imports(module, LOOKS_UP));
 
 function loadByName(work: Work, name: string, module: Module, why: string): void {
   const key = `${name} ${name.includes('/') ? '' : module.path}`;
@@ -166,10 +155,6 @@ export function addPlugged(work: Work, modules: readonly Module[], why: string):
 
 export function interpreterOf(world: World): string | undefined {
   return world.modules[0]?.code.elf.interpreter;
-}
-
-export function imports(module: Module | undefined, name: RegExp): boolean {
-  return module?.code.dynamic?.symbols.some((one) => !one.defined && name.test(one.name)) === true;
 }
 
 /** The scripts on the way to it. */

@@ -1,12 +1,13 @@
 // Which calls each reached `syscall` instruction makes.
 
-import { PT_LOAD } from '../elf/file.ts';
 import type { Abi } from '../linux/abi.ts';
 import { newestNumber, syscallName } from '../linux/syscalls.ts';
 import { bodyOf, operationAt } from './bodies.ts';
 import { functionAt } from './code.ts';
+import { Kept } from './kept.ts';
 import { isReached, type Reach } from './reach.ts';
 import { type Lost, valuesBefore } from './values.ts';
+import { reachedOldCalls } from './vsyscall.ts';
 import type { Module, Spot } from './world.ts';
 import { copiedRegister, fieldLoad } from './x86-64/operations.ts';
 
@@ -42,91 +43,28 @@ const RAX = 0;
 const NEAR = 12;
 const REGISTERS = 16;
 
+const plain = {
+  names: [],
+  strange: [],
+  lost: [],
+  isSetId: false,
+  isThroughPointer: false,
+  isForeign: false,
+} satisfies Partial<CallSite>;
+
 export function callSites(reach: Reach, abi: Abi): readonly CallSite[] {
   const sites: CallSite[] = [];
   for (const module of reach.world.modules) {
     for (const address of module.code.syscalls) {
       if (isReached(reach, module, address)) sites.push(callSite(reach, { module, address }, abi));
     }
-    for (const { address, name } of oldCalls(module)) {
-      if (!isOldReached(reach, module, address)) continue;
-      sites.push({
-        module,
-        address,
-        names: [name],
-        strange: [],
-        lost: [],
-        isSetId: false,
-        isThroughPointer: false,
-        isForeign: false,
-      });
-    }
+    for (const { address, name } of reachedOldCalls(reach, module))
+      sites.push({ ...plain, module, address, names: [name] });
     for (const address of module.code.foreign) {
-      if (!isReached(reach, module, address)) continue;
-      sites.push({
-        module,
-        address,
-        names: [],
-        strange: [],
-        lost: [],
-        isSetId: false,
-        isThroughPointer: false,
-        isForeign: true,
-      });
+      if (isReached(reach, module, address)) sites.push({ ...plain, module, address, isForeign: true });
     }
   }
   return sites;
-}
-
-/** What stands at fixed addresses in every process, so that programs can call it there; the kernel then asks the filter as for the
- * call itself (arch/x86/entry/vsyscall/vsyscall_64.c). Old programs do, static ones above all. The low half of each address:
- * instructions have it without the other, which is all ones. */
-const page = [
-  ['gettimeofday', [0x00, 0x00, 0x60, 0xff]],
-  ['time', [0x00, 0x04, 0x60, 0xff]],
-  ['getcpu', [0x00, 0x08, 0x60, 0xff]],
-] as const;
-
-const ones = Buffer.alloc(4, 0xff);
-
-interface OldCall {
-  readonly address: number;
-  readonly name: string;
-}
-
-const oldOnes = new WeakMap<Module, readonly OldCall[]>();
-
-/** Where these addresses stand in what is loaded of a file, in code or in data. */
-function oldCalls(module: Module): readonly OldCall[] {
-  let known = oldOnes.get(module);
-  if (known === undefined) {
-    const { bytes, segments } = module.code.elf;
-    const list = new Map<string, OldCall>();
-    for (const [name, pattern] of page) {
-      const wanted = Buffer.from(pattern);
-      for (let at = bytes.indexOf(wanted); at >= 0; at = bytes.indexOf(wanted, at + 1)) {
-        const segment = segments.find(
-          (one) => one.type === PT_LOAD && at >= one.offset && at < one.offset + one.fileSize,
-        );
-        if (segment === undefined) continue;
-        const address = segment.address + (at - segment.offset);
-        // One in each function is enough, and one in all data.
-        const index = functionAt(module.code, address);
-        if (index < 0 && !bytes.subarray(at + 4, at + 8).equals(ones)) continue;
-        const key = `${name} ${index}`;
-        if (!list.has(key)) list.set(key, { name, address });
-      }
-    }
-    known = [...list.values()];
-    oldOnes.set(module, known);
-  }
-  return known;
-}
-
-/** Whoever reads data may have the address; a function that was reached has it. */
-function isOldReached(reach: Reach, module: Module, address: number): boolean {
-  const index = functionAt(module.code, address);
-  return index < 0 || reach.from[module.base + index] !== 0;
 }
 
 function callSite(reach: Reach, spot: Spot, abi: Abi): CallSite {
@@ -141,17 +79,17 @@ function callSite(reach: Reach, spot: Spot, abi: Abi): CallSite {
   }
   const isSetId = lost.length > 0 && looksLikeSetId(spot.module, spot.address);
   return {
+    ...plain,
     ...spot,
     names: [...names].sort(),
     strange,
     lost: isSetId ? [] : lost,
     isSetId,
     isThroughPointer,
-    isForeign: false,
   };
 }
 
-const direct = new WeakMap<Module, ReadonlySet<string>>();
+const direct = new Kept<Module, Abi, ReadonlySet<string>>();
 
 /** What a place that sends such calls to all threads can send. glibc's functions make the same call themselves where there is only one
  * thread, and write its number where it is sent from (sysdeps/nptl/setxid.h, INLINE_SETXID_SYSCALL): where a file holds a
@@ -161,11 +99,11 @@ export function identityChanges(
   sites: readonly CallSite[],
   abi: Abi,
 ): readonly string[] {
-  let own = direct.get(module);
-  if (own === undefined) {
-    own = new Set([...module.code.syscalls].flatMap((address) => sentCall(module, address, abi) ?? []));
-    direct.set(module, own);
-  }
+  const own = direct.get(
+    module,
+    abi,
+    () => new Set([...module.code.syscalls].flatMap((address) => sentCall(module, address, abi) ?? [])),
+  );
   const reached = new Set(sites.flatMap((one) => (one.module === module ? one.names : [])));
   return setIdCalls.filter((name) => !own.has(name) || reached.has(name));
 }

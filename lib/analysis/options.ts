@@ -4,7 +4,8 @@
 
 import { firstRelocation, relocationTypes } from '../elf/relocations.ts';
 import { regionAt } from './code.ts';
-import type { Module } from './world.ts';
+import { keptFor } from './kept.ts';
+import { imports, type Module } from './world.ts';
 
 /** struct option: a pointer to the name, an int from 0 to 2 (no_argument … optional_argument), a pointer or none, an int; the
  * array ends with one that is all zero (getopt.h). */
@@ -12,25 +13,11 @@ const SIZE = 32;
 /** Fewer could be something else of the same form. */
 const FEWEST = 2;
 
-const kept = new WeakMap<Module, ReadonlySet<number>>();
-
 /** The words of a file's data that point to names of options, by address. */
-export function optionNames(module: Module): ReadonlySet<number> {
-  let names = kept.get(module);
-  if (names === undefined) {
-    names = takesOptions(module) ? findNames(module) : new Set();
-    kept.set(module, names);
-  }
-  return names;
-}
-
-function takesOptions({ code }: Module): boolean {
-  return code.dynamic?.symbols.some((one) => !one.defined && /^getopt_long(_only)?$/.test(one.name)) === true;
-}
-
-function findNames(module: Module): ReadonlySet<number> {
+export const optionNames = keptFor((module: Module): ReadonlySet<number> => {
   const { relocations } = module.code;
   const names = new Set<number>();
+  if (!imports(module, /^getopt_long(_only)?$/)) return names;
   let seen = 0;
   for (let index = 0; index < relocations.count; index++) {
     const start = relocations.place[index]!;
@@ -42,7 +29,7 @@ function findNames(module: Module): ReadonlySet<number> {
     seen = at;
   }
   return names;
-}
+});
 
 function isOption(module: Module, at: number): boolean {
   const needs = wordAt(module, at + 8);

@@ -16,6 +16,7 @@ import {
   use,
 } from './code.ts';
 import { flightFrom, isWalkedFrom } from './flight.ts';
+import { keptFor } from './kept.ts';
 import { pieceAt, pieceBefore } from './objects.ts';
 import { sitesBetween, tableEntries } from './tables.ts';
 import { type Module, moduleOfNode, relocationTargets, type Spot, type World } from './world.ts';
@@ -371,22 +372,15 @@ function mark(reach: Reach, node: number, from: number, site: number, why: strin
   reach.queue.push(node);
 }
 
-const uneven = new WeakMap<Module, ReadonlySet<number>>();
-
 /** Pieces that the loader fills with the content of a library's object, or with words that do not stand at multiples of 8. */
-function unevenOf(module: Module): ReadonlySet<number> {
-  let known = uneven.get(module);
-  if (known === undefined) {
-    const { relocations, pieces } = module.code;
-    const list = new Set<number>();
-    for (let index = 0; index < relocations.count; index++)
-      if (relocations.type[index] === relocationTypes.copy || relocations.place[index]! % 8 !== 0)
-        list.add(pieceAt(pieces, relocations.place[index]!));
-    known = list;
-    uneven.set(module, known);
-  }
-  return known;
-}
+const unevenOf = keptFor((module: Module): ReadonlySet<number> => {
+  const { relocations, pieces } = module.code;
+  const list = new Set<number>();
+  for (let index = 0; index < relocations.count; index++)
+    if (relocations.type[index] === relocationTypes.copy || relocations.place[index]! % 8 !== 0)
+      list.add(pieceAt(pieces, relocations.place[index]!));
+  return list;
+});
 
 /** Whether a word of data can be read: it alone, or the piece that it lies in. */
 export function isWordReached(reach: Reach, module: Module, address: number): boolean {
@@ -395,9 +389,12 @@ export function isWordReached(reach: Reach, module: Module, address: number): bo
   return piece >= 0 && (reach.from[module.base + module.code.functionStart.length + piece] ?? 0) !== 0;
 }
 
+export const isFunctionReached = (reach: Reach, module: Module, index: number) =>
+  (reach.from[module.base + index] ?? 0) !== 0;
+
 export function isReached(reach: Reach, module: Module, address: number): boolean {
   const index = functionAt(module.code, address);
-  if (index < 0 || (reach.from[module.base + index] ?? 0) === 0) return false;
+  if (index < 0 || !isFunctionReached(reach, module, index)) return false;
   return liveInstructions(module.code, index)?.has(address) !== false;
 }
 
@@ -405,18 +402,14 @@ export function isReached(reach: Reach, module: Module, address: number): boolea
 export function reachedFunctions(reach: Reach, module: Module): number[] {
   const list: number[] = [];
   for (let index = 0; index < module.code.functionStart.length; index++) {
-    if ((reach.from[module.base + index] ?? 0) !== 0) list.push(index);
+    if (isFunctionReached(reach, module, index)) list.push(index);
   }
   return list;
 }
 
-const unexplainedOf = new WeakMap<Module, Uint8Array>();
-
 /** Functions with unwind entries that nothing visible leads to: dead ones, and parts of functions that the compiler moved
  * away and that only a jump table leads into. 1 for each such index. */
-export function unexplained(module: Module): Uint8Array {
-  const known = unexplainedOf.get(module);
-  if (known !== undefined) return known;
+export const unexplained = keptFor((module: Module): Uint8Array => {
   const { code } = module;
   const explained = new Uint8Array(code.functionStart.length);
   const explain = (address: number) => {
@@ -436,7 +429,5 @@ export function unexplained(module: Module): Uint8Array {
     for (const region of code.regions)
       if (!region.isCode)
         forEachWord(code.elf, region, region.start, region.end, (_, value) => explain(value));
-  const list = explained.map((one, index) => (one === 0 && code.functionIsKnown[index] === 1 ? 1 : 0));
-  unexplainedOf.set(module, list);
-  return list;
-}
+  return explained.map((one, index) => (one === 0 && code.functionIsKnown[index] === 1 ? 1 : 0));
+});

@@ -3,11 +3,12 @@
 
 import { bodyOf, calleesOf, operationAt, readAt, targetsOfSlot } from './bodies.ts';
 import { functionAt, use } from './code.ts';
+import { Kept } from './kept.ts';
 import { sitesBetween } from './tables.ts';
 import type { Module, Spot, World } from './world.ts';
 import { flow, found } from './x86-64/lengths.ts';
 
-const twice = new WeakMap<Module, Map<number, boolean>>();
+const twice = new Kept<Module, number, boolean>();
 
 /** Whether a call at an address can come back twice. */
 export function returnsTwice(world: World, module: Module, address: number): boolean {
@@ -21,19 +22,13 @@ function comesBackTwice(world: World, { module, address }: Spot, stubs: number):
   const { code } = module;
   const index = functionAt(code, address);
   if (index < 0 || module.isSurface) return false;
-  let known = twice.get(module);
-  if (known === undefined) {
-    known = new Map();
-    twice.set(module, known);
-  }
-  let answer = known.get(index);
-  if (answer === undefined) {
-    answer =
+  return twice.get(
+    module,
+    index,
+    () =>
       keepsRegisters(module, index) ||
-      (stubs > 0 && leavesBy(world, module, index).some((to) => comesBackTwice(world, to, stubs - 1)));
-    known.set(index, answer);
-  }
-  return answer;
+      (stubs > 0 && leavesBy(world, module, index).some((to) => comesBackTwice(world, to, stubs - 1))),
+  );
 }
 
 const RAX = 0;

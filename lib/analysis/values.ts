@@ -26,6 +26,7 @@ import { bodyOf, operationAt, readAt, referencesTo } from './bodies.ts';
 import { heldAfter } from './branches.ts';
 import { type CodeFile, functionAt, regionAt, use } from './code.ts';
 import { frameOf } from './frames.ts';
+import { KeptWhileReached } from './kept.ts';
 import { carried, isGo, keyOfPlace, type Load, type Place, type Source, sourcesOf } from './places.ts';
 import { isReached, type Reach } from './reach.ts';
 import { callsThroughPointers, type Way, waysTo } from './ways.ts';
@@ -409,7 +410,7 @@ interface Operands {
   readonly lost: Lost | undefined;
 }
 
-const operands = new WeakMap<Reach, Map<string, Operands>>();
+const operands = new KeptWhileReached<string, Operands>();
 
 /** The values of one operand by itself, asked for where two are put together. */
 function valuesOf(reach: Reach, spot: Spot, place: Place | Load): Operands {
@@ -419,12 +420,8 @@ function valuesOf(reach: Reach, spot: Spot, place: Place | Load): Operands {
       ? { values: [sized(place.size)], lost: { ...spot, why: 'a variable' } }
       : { values: [exactly(value)], lost: undefined };
   }
-  let known = operands.get(reach);
-  if (known === undefined) {
-    known = new Map();
-    operands.set(reach, known);
-  }
-  const key = `${reach.queue.length} ${spot.module.index} ${spot.address} ${keyOfPlace(place)}`;
+  const known = operands.of(reach);
+  const key = `${spot.module.index} ${spot.address} ${keyOfPlace(place)}`;
   const old = known.get(key);
   if (old !== undefined) return old;
   const nothing = { values: [unknownBits], lost: { ...spot, why: 'a value that changes in a loop' } };

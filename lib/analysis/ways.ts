@@ -5,6 +5,7 @@ import { firstRelocation } from '../elf/relocations.ts';
 import { type Body, bodyOf, endsThere, readAt, referencesTo } from './bodies.ts';
 import { forEachWord, functionAt, lastNotAbove, regionAt, use } from './code.ts';
 import { frameOf } from './frames.ts';
+import { Kept, KeptWhileReached } from './kept.ts';
 import { isReached, isWordReached, type Reach, reachedFunctions } from './reach.ts';
 import { sitesBetween } from './tables.ts';
 import { type Module, relocationTargets, type Spot } from './world.ts';
@@ -24,24 +25,14 @@ export type Way =
   | { readonly kind: 'unsure'; readonly why: string }
   | { readonly kind: 'lost'; readonly why: string };
 
-const known = new WeakMap<Reach, { reached: number; ways: Map<number, readonly Way[]> }>();
+const known = new KeptWhileReached<number, readonly Way[]>();
 
 /** All ways to an instruction of code that was reached. Asked only once nothing more is reached. */
-export function waysTo(reach: Reach, spot: Spot, index: number): readonly Way[] {
-  let kept = known.get(reach);
-  if (kept?.reached !== reach.queue.length) {
-    kept = { reached: reach.queue.length, ways: new Map() };
-    known.set(reach, kept);
-  }
-  const key = keyOf(spot);
-  let ways = kept.ways.get(key);
-  if (ways === undefined) {
-    ways = [...findWays(reach, spot, index)];
-    if (ways.length === 0) ways = [{ kind: 'lost', why: 'no way leads here' }];
-    kept.ways.set(key, ways);
-  }
-  return ways;
-}
+export const waysTo = (reach: Reach, spot: Spot, index: number): readonly Way[] =>
+  known.get(reach, keyOf(spot), () => {
+    const ways = [...findWays(reach, spot, index)];
+    return ways.length > 0 ? ways : [{ kind: 'lost', why: 'no way leads here' }];
+  });
 
 function* findWays(reach: Reach, spot: Spot, index: number): Generator<Way> {
   const { module, address } = spot;
@@ -93,23 +84,12 @@ function* findWays(reach: Reach, spot: Spot, index: number): Generator<Way> {
   if (!isCase) yield* fromElsewhere(reach, spot, index, position === 0);
 }
 
-const wild = new WeakMap<Module, Map<number, boolean>>();
+const wild = new Kept<Module, number, boolean>();
 
 /** Whether a function jumps to an address that it computes, with a frame of its own still on the stack, so that it is no call at
  * its end, and no table is found for it: then it can lead anywhere in the function. */
-function isWild(reach: Reach, module: Module, index: number): boolean {
-  let kept = wild.get(module);
-  if (kept === undefined) {
-    kept = new Map();
-    wild.set(module, kept);
-  }
-  let answer = kept.get(index);
-  if (answer === undefined) {
-    answer = findWild(reach, module, index);
-    kept.set(index, answer);
-  }
-  return answer;
-}
+const isWild = (reach: Reach, module: Module, index: number) =>
+  wild.get(module, index, () => findWild(reach, module, index));
 
 function findWild(reach: Reach, module: Module, index: number): boolean {
   const body = bodyOf(module, index);
@@ -178,35 +158,19 @@ function isLabel({ module }: Spot, index: number, position: number, kind: number
   );
 }
 
-const pointerCalls = new WeakMap<Module, Map<number, readonly number[]>>();
-const reachedCalls = new WeakMap<Reach, { reached: number; calls: Map<Module, readonly number[]> }>();
+const pointerCalls = new Kept<Module, number, readonly number[]>();
+const reachedCalls = new KeptWhileReached<Module, readonly number[]>();
 
 /** Every reached call through a pointer in a file, and jump that can stand for one at a function's end: with nothing of its own on
  * the stack, or nobody knows what. */
-export function callsThroughPointers(reach: Reach, module: Module): readonly number[] {
-  let kept = reachedCalls.get(reach);
-  if (kept?.reached !== reach.queue.length) {
-    kept = { reached: reach.queue.length, calls: new Map() };
-    reachedCalls.set(reach, kept);
-  }
-  let sites = kept.calls.get(module);
-  if (sites === undefined) {
-    sites = reachedFunctions(reach, module)
-      .flatMap((index) => pointerCallsIn(reach, module, index))
-      .filter((address) => isReached(reach, module, address));
-    kept.calls.set(module, sites);
-  }
-  return sites;
-}
+export const callsThroughPointers = (reach: Reach, module: Module): readonly number[] =>
+  reachedCalls.get(reach, module, () =>
+    reachedFunctions(reach, module)
+      .flatMap((index) => pointerCalls.get(module, index, () => findPointerCalls(reach, module, index)))
+      .filter((address) => isReached(reach, module, address)),
+  );
 
-function pointerCallsIn(reach: Reach, module: Module, index: number): readonly number[] {
-  let known = pointerCalls.get(module);
-  if (known === undefined) {
-    known = new Map();
-    pointerCalls.set(module, known);
-  }
-  const old = known.get(index);
-  if (old !== undefined) return old;
+function findPointerCalls(reach: Reach, module: Module, index: number): readonly number[] {
   const list: number[] = [];
   const { code } = module;
   const { bytes } = code.elf;
@@ -227,7 +191,6 @@ function pointerCallsIn(reach: Reach, module: Module, index: number): readonly n
     }
     before = address;
   }
-  known.set(index, list);
   return list;
 }
 

@@ -170,6 +170,14 @@ function addFile(world: World, path: string, interpreter: string | undefined): M
 }
 
 /** Adds what has been read already, such as the vDSO. */
+/** Whether a file names a function that is another file's. */
+export function imports(module: Module | undefined, name: RegExp): boolean {
+  return module?.code.dynamic?.symbols.some((one) => !one.defined && name.test(one.name)) === true;
+}
+
+/** dlopen(3)'s other half. */
+export const LOOKS_UP = /^dlv?sym$/;
+
 export function addModule(world: World, path: string, elf: ElfFile, interpreter: string | undefined): Module {
   return addCode(world, path, readCode(elf), interpreter, false);
 }

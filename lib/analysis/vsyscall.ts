@@ -1,0 +1,52 @@
+// Functions that stand at fixed addresses in every process, so that programs can call them there; the kernel then asks the filter as
+// for the call itself (arch/x86/entry/vsyscall/vsyscall_64.c). Old programs do, static ones above all.
+
+import { PT_LOAD } from '../elf/file.ts';
+import { functionAt } from './code.ts';
+import { keptFor } from './kept.ts';
+import { isFunctionReached, type Reach } from './reach.ts';
+import type { Module } from './world.ts';
+
+/** The low half of each address: instructions have it without the other, which is all ones. */
+const page = [
+  ['gettimeofday', [0x00, 0x00, 0x60, 0xff]],
+  ['time', [0x00, 0x04, 0x60, 0xff]],
+  ['getcpu', [0x00, 0x08, 0x60, 0xff]],
+] as const;
+
+const ones = Buffer.alloc(4, 0xff);
+
+interface OldCall {
+  readonly address: number;
+  readonly name: string;
+}
+
+/** Where these addresses stand in what is loaded of a file, in code or in data. */
+const oldCalls = keptFor((module: Module): readonly OldCall[] => {
+  const { bytes, segments } = module.code.elf;
+  const list = new Map<string, OldCall>();
+  for (const [name, pattern] of page) {
+    const wanted = Buffer.from(pattern);
+    for (let at = bytes.indexOf(wanted); at >= 0; at = bytes.indexOf(wanted, at + 1)) {
+      const segment = segments.find(
+        (one) => one.type === PT_LOAD && at >= one.offset && at < one.offset + one.fileSize,
+      );
+      if (segment === undefined) continue;
+      const address = segment.address + (at - segment.offset);
+      // One in each function is enough, and one in all data.
+      const index = functionAt(module.code, address);
+      if (index < 0 && !bytes.subarray(at + 4, at + 8).equals(ones)) continue;
+      const key = `${name} ${index}`;
+      if (!list.has(key)) list.set(key, { name, address });
+    }
+  }
+  return [...list.values()];
+});
+
+/** Whoever reads data may have the address; a function that was reached has it. */
+export function reachedOldCalls(reach: Reach, module: Module): readonly OldCall[] {
+  return oldCalls(module).filter(({ address }) => {
+    const index = functionAt(module.code, address);
+    return index < 0 || isFunctionReached(reach, module, index);
+  });
+}
