@@ -10,7 +10,15 @@ import { argumentsOfCalls, type CallArguments } from './arguments.ts';
 import { assumptionsOf } from './assumptions.ts';
 import { functionAt, regionAt } from './code.ts';
 import { startExecuted } from './executed.ts';
-import { addPlugged, addStart, interpreterOf, isCLibrary, settle } from './loading.ts';
+import {
+  addPlugged,
+  addStart,
+  canLoad,
+  interpreterOf,
+  isCLibrary,
+  opensLibraries,
+  settle,
+} from './loading.ts';
 import { type CallSite, callSites, identityChanges } from './numbers.ts';
 import { laterReach } from './phases.ts';
 import { families } from './plugins.ts';
@@ -250,12 +258,7 @@ function loaders(work: Work): void {
       .map((one) => work.world.definitions.get(one.exported)?.[0]?.module),
   );
   const names = work.world.modules
-    .filter(
-      (one) =>
-        !covered.has(one) &&
-        !one.isSurface &&
-        one.code.dynamic?.symbols.some((symbol) => !symbol.defined && symbol.name === 'dlopen') === true,
-    )
+    .filter((one) => !covered.has(one) && !one.isSurface && opensLibraries(one) && canLoad(work.reach, one))
     .filter((one) => !one.path.includes('/gconv/'))
     .map((one) => short(one.path));
   if (names.length > 0)

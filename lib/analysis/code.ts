@@ -22,6 +22,7 @@ import {
 import { firstFrom } from '../elf/order.ts';
 import { type Relocations, readRelocations, relocationTypes } from '../elf/relocations.ts';
 import { type FunctionRange, functionRanges, landingPads } from '../elf/unwind.ts';
+import { endsOfNothing, ownHandle } from './crtstuff.ts';
 import { Kept, keptFor } from './kept.ts';
 import { knownObjects } from './known-objects.ts';
 import { objectsOf, type Pieces, piecesOf } from './objects.ts';
@@ -37,6 +38,8 @@ export const use = {
   memory: 4,
   /** A number that could be an address, in code at fixed addresses. */
   constant: 5,
+  /** An address that is only compared. */
+  nothing: 6,
 } as const;
 
 /** A contiguous piece of the file that is loaded: a section, or a segment where there are no sections. */
@@ -145,11 +148,13 @@ export function readCode(elf: ElfFile): CodeFile {
   }
   const { personalities } = unwind;
   const unwound = new Map(ranges.filter((one) => one.lsda !== 0).map((one) => [one.start, one]));
+  const read = { elf, dynamic, relocations, regions, ...references };
+  for (const at of endsOfNothing(read)) references.use[at] = use.nothing;
   const objects = {
     pieces: piecesOf(
       regions,
       relocations,
-      objectsOf(symbols, known),
+      objectsOf(symbols, [...(known ?? []), ...ownHandle(read)]),
       isFixed || reachesByOffset(regions, symbols),
     ),
     knowsObjects: debug.symbols.length > 0 || known !== undefined,

@@ -8,7 +8,16 @@ import { configuredLibraries, librariesIn } from './configuration.ts';
 import { keptFor } from './kept.ts';
 import { families, familyFiles, nameServices } from './plugins.ts';
 import { searchPathOf, startOf } from './programs.ts';
-import { addEntry, addExports, addLookup, addModuleRoots, addSurface, run } from './reach.ts';
+import {
+  addEntry,
+  addExports,
+  addLookup,
+  addModuleRoots,
+  addSurface,
+  isImportReached,
+  type Reach,
+  run,
+} from './reach.ts';
 import { mentions } from './strings.ts';
 import { addOffered, addUnseenLookups, isOffered, VDSO } from './vdso.ts';
 import type { Work } from './work.ts';
@@ -48,7 +57,7 @@ export function settle(work: Work, withPlugins: boolean): void {
     for (const family of withPlugins ? families : []) {
       if (work.familiesDone.has(family.name)) continue;
       const by = world.definitions.get(family.exported)?.[0]?.module;
-      if (by === undefined) continue;
+      if (by === undefined || !canLoad(reach, by)) continue;
       work.familiesDone.add(family.name);
       work.question.progress?.(`${family.name}`);
       for (const file of familyFiles(family, by.path, work.files)) tryPlugin(work, file, by, family.name);
@@ -105,7 +114,11 @@ const isFirst = (work: Work, module: Module) => module.path === work.programs[0]
 
 const LOADS = /^(dlopen|dlmopen|lt_dlopen(ext|advise)?|g_module_open(_full)?|apr_dso_load|uv_dlopen)$/;
 
-const opensLibraries = (module: Module) => imports(module, LOADS);
+export const opensLibraries = (module: Module) => imports(module, LOADS);
+
+/** Whether reached code of a file can load libraries: by a function that it names, or, where it names none, by means of its own. */
+export const canLoad = (reach: Reach, module: Module) =>
+  !opensLibraries(module) || isImportReached(reach, module, LOADS);
 
 /** Libraries that configuration files name: those on the command line, and those that the program's own strings name. */
 function loadConfigured(work: Work): void {

@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 
 export interface Family {
   readonly name: string;
-  /** The family is in use where a loaded file defines this name. */
+  /** The family is in use where a loaded file defines this name, and code of that file which loads libraries is reached. */
   readonly exported: string;
   /** Folders, `*` for any part of a path, `**` for any depth, `%` for the folder of the file that defines the name. */
   readonly folders: readonly string[];

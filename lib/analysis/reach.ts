@@ -5,6 +5,7 @@
 
 import { STT_FUNC, STT_GNU_IFUNC, STT_OBJECT } from '../elf/dynamic.ts';
 import { firstRelocation, relocationTypes } from '../elf/relocations.ts';
+import { referencesTo } from './bodies.ts';
 import {
   type CodeFile,
   forEachWord,
@@ -207,7 +208,7 @@ function followFunction(reach: Reach, module: Module, index: number, node: numbe
   const end = code.functionEnd[index]!;
   const [first, behind] = sitesBetween(site, code.functionStart[index]!, end);
   for (let at = first; at < behind; at++) {
-    if (live?.has(site[at]!) === false) continue;
+    if (live?.has(site[at]!) === false || code.use[at] === use.nothing) continue;
     const spot = { module, address: target[at]! };
     if (code.use[at] === use.address && reach.barred.get(module)?.has(spot.address) === true) continue;
     if (reach.choosers.has(node) && isReturned(reach, module, at)) continue;
@@ -396,6 +397,19 @@ export function isReached(reach: Reach, module: Module, address: number): boolea
   const index = functionAt(module.code, address);
   if (index < 0 || !isFunctionReached(reach, module, index)) return false;
   return liveInstructions(module.code, index)?.has(address) !== false;
+}
+
+/** Whether reached code or data of a file names a function that is another file's. */
+export function isImportReached(reach: Reach, module: Module, name: RegExp): boolean {
+  const { code } = module;
+  const { relocations, dynamic } = code;
+  for (let index = 0; index < relocations.count; index++) {
+    if (!name.test(dynamic?.symbols[relocations.symbol[index]!]?.name ?? '')) continue;
+    const place = relocations.place[index]!;
+    if (isWordReached(reach, module, place)) return true;
+    if (referencesTo(module, place).some((at) => isReached(reach, module, code.site[at]!))) return true;
+  }
+  return false;
 }
 
 /** The functions of a file that were reached, by index. */
