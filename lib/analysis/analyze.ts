@@ -148,12 +148,6 @@ function conclude(work: Work, sites: readonly CallSite[], executes: boolean, exe
       );
     }
   }
-  for (const site of sites) {
-    if (site.isThroughPointer)
-      work.notices.push(
-        `${labelOf(site.module, site.address)} is called through pointers, too: the numbers are the constants at such calls${site.names.length === 0 ? ', and there are none' : ''}`,
-      );
-  }
   for (const { name, by } of work.world.missing) work.notices.push(`${name}, needed by ${by}, is not found`);
   if (sites.some((site) => site.isForeign && work.programs.includes(site.module.path))) {
     work.notices.push('it contains calls through another ABI (int 0x80), which the filter refuses');

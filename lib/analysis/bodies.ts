@@ -233,3 +233,9 @@ export function referencesTo(module: Module, address: number): readonly number[]
   for (let at = lastNotAbove(target, address); at >= 0 && target[at] === address; at--) list.push(order[at]!);
   return list;
 }
+
+/** Indices of the references that name an address of start … end, the last not among them. */
+export function referencesBetween(module: Module, start: number, end: number): readonly number[] {
+  const { order, target } = byTarget(module);
+  return [...order.subarray(firstSite(target, start), firstSite(target, end))];
+}

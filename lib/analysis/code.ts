@@ -584,6 +584,12 @@ export function functionAt(code: CodeFile, address: number): number {
   return index >= 0 && address < code.functionEnd[index]! ? index : -1;
 }
 
+/** Where the byte of an address of code stands in the file. */
+export function offsetIn(code: CodeFile, address: number): number {
+  const region = code.regions[regionAt(code, address)]!;
+  return region.offset! + (address - region.start);
+}
+
 export function regionAt(code: CodeFile, address: number): number {
   const { regions } = code;
   const index = firstFrom(regions.length, (at) => regions[at]!.start <= address) - 1;

@@ -3,13 +3,17 @@
 // stack, and parameters. Taken from the ABI: registers hold parameters 1 to 6, the value returned is in rax, and a caller's frame is
 // not touched but through an address that it gave away (System V ABI for x86-64, 3.2).
 
-import { firstRelocation } from '../elf/relocations.ts';
-import { functionAt, padsOf, regionAt, use } from './code.ts';
-import { Kept } from './kept.ts';
+import { STT_GNU_IFUNC } from '../elf/dynamic.ts';
+import { firstRelocation, relocationTypes } from '../elf/relocations.ts';
+import { endsThere } from './bodies.ts';
+import { functionAt, offsetIn, padsOf, regionAt, use } from './code.ts';
+import { Kept, keptFor } from './kept.ts';
+import { isCopied, parametersAt, wordCalled } from './nearby.ts';
 import { sitesBetween, tableEntries } from './tables.ts';
 import { type Module, relocationTargets, type Spot, type World } from './world.ts';
 import { follow, type Held, stackAddress, stackRead, writtenBy } from './x86-64/flow.ts';
 import { flow, found, readInstruction, reference } from './x86-64/lengths.ts';
+import { takenAt } from './x86-64/naming.ts';
 
 export interface Flight {
   /** It can be anywhere afterwards. */
@@ -18,15 +22,18 @@ export interface Flight {
   readonly isUsed: boolean;
   /** An index is added to it, or it is counted up or down. */
   readonly isMoved: boolean;
+  /** The function returns it, where that is no escape. */
+  readonly isReturned: boolean;
   /** Calls and jumps to it, and calls that hand it to a function that does so. */
   readonly calls: readonly (Spot & { readonly isItself: boolean })[];
 }
 
-const lost: Flight = { escapes: true, isUsed: true, isMoved: true, calls: [] };
+const lost: Flight = { escapes: true, isUsed: true, isMoved: true, isReturned: true, calls: [] };
 const RAX = 0;
 const parameters = [7, 6, 2, 1, 8, 9];
 const callerSaved = [0, 1, 2, 6, 7, 8, 9, 10, 11];
 const MAX_DEPTH = 8;
+const POINTER = 8;
 const MAX_STEPS = 20_000;
 /** What needs more is taken to walk: that can only add. */
 const MAX_WALK = 1000;
@@ -40,19 +47,31 @@ export function flightFrom(
   pointee: Pointee,
 ): Flight {
   const { isData } = pointee;
-  const index = functionAt(module.code, site);
-  if (index < 0) return lost;
-  const known = stacksOf(module, index).get(site);
+  if (functionAt(module.code, site) < 0) return lost;
   readAt(module, site);
-  const stacks = known ?? { registers: 0, slots: [], stack: undefined, frame: undefined };
-  const after = follow(
+  const { length } = found;
+  const { after } = follow(
     module.code.elf.bytes,
-    fileOffset(module, site),
+    offsetIn(module.code, site),
     site,
-    { ...stacks, registers: 0, slots: [] },
+    stackAt(module, site),
     isData,
-  ).after;
-  return walk(world, module, site + found.length, { ...after, registers: 1 << register }, pointee, 0);
+  );
+  return walk(world, module, site + length, { ...after, registers: 1 << register }, pointee, 0);
+}
+
+/** What becomes of an address that stands in the registers and slots of `held` before an instruction. */
+export function flightOf(world: World, { module, address }: Spot, held: Held, pointee: Pointee): Flight {
+  if (functionAt(module.code, address) < 0) return lost;
+  if (held.slots.length > 0 && !areHidden(module, address, held)) return lost;
+  return walk(world, module, address, held, pointee, 0);
+}
+
+/** Where the stack stands before an instruction. */
+export function stackAt(module: Module, site: number): Held {
+  const index = functionAt(module.code, site);
+  const known = index < 0 ? undefined : stacksOf(module, index).get(site);
+  return { ...(known ?? { stack: undefined, frame: undefined }), registers: 0, slots: [] };
 }
 
 /** What the pointer that is followed points to. */
@@ -62,6 +81,9 @@ export interface Pointee {
   readonly self?: Spot;
   /** The function that takes it may return it. */
   readonly mayBeReturned?: boolean;
+  /** Of data: gets what is read through it, 8 bytes in a register, and where the code goes on then. Without it they are not asked for;
+   * with it the pointer is lost where what it leads to could get anywhere else. */
+  readonly reads?: (next: Spot, content: Held) => void;
 }
 
 const walks = new Kept<Module, number, boolean>();
@@ -103,7 +125,7 @@ function findWalk(module: Module, site: number, register: number): boolean {
     }
     if (where === flow.jumpIndirect) for (const to of tableOf(module, at)) go(to, held);
     if (where !== flow.next && where !== flow.callIndirect && where !== flow.jumpIndirect) continue;
-    const effect = follow(code.elf.bytes, fileOffset(module, at), at, held, true);
+    const effect = follow(code.elf.bytes, offsetIn(code, at), at, held, true);
     if (effect.isMoved) return true;
     if (where === flow.next) go(next, effect.after);
   }
@@ -119,7 +141,8 @@ function flightOfParameter(
 ): Flight {
   const { module, address } = spot;
   const index = functionAt(module.code, address);
-  if (depth > MAX_DEPTH || module.isSurface || index < 0) return lost;
+  // Which function a choosing one chooses is not known.
+  if (depth > MAX_DEPTH || module.isSurface || index < 0 || choosersOf(module).has(address)) return lost;
   const start: Held = { registers: 1 << register, slots: [], stack: 0, frame: undefined };
   return walk(world, module, address, start, pointee, depth);
 }
@@ -140,6 +163,7 @@ function walk(
   const calls: (Spot & { isItself: boolean })[] = [];
   let isUsed = false;
   let isMoved = false;
+  let isReturned = false;
   let steps = MAX_STEPS;
   const go = (to: number, held: Held): boolean => {
     if (held.registers === 0 && held.slots.length === 0) return true;
@@ -176,7 +200,7 @@ function walk(
   for (let at = queue.pop(); at !== undefined; at = queue.pop()) {
     if (steps-- === 0) return lost;
     const held = states.get(at)!;
-    const offset = fileOffset(module, at);
+    const offset = offsetIn(code, at);
     readAt(module, at);
     const { length, target, flow: where, displacement } = found;
     const isThrough = found.reference === reference.memory;
@@ -185,7 +209,7 @@ function walk(
     if (where === flow.stop) continue;
     if (where === flow.syscall) {
       // The kernel reads and writes memory, and keeps no address of code that stands in a register.
-      if (isData && [...parameters, 10].some((register) => ((held.registers >>> register) & 1) === 1))
+      if (isData && parametersAt(module, at).some((register) => ((held.registers >>> register) & 1) === 1))
         return lost;
       if (!go(next, without(held, [0, 1, 11]))) return lost;
       continue;
@@ -200,12 +224,23 @@ function walk(
       continue;
     }
     if (where === flow.return) {
-      const isReturned = ((held.registers >>> RAX) & 1) === 1;
-      if (isReturned && !(pointee.mayBeReturned === true && depth === 0)) return lost;
+      if (((held.registers >>> RAX) & 1) === 0) continue;
+      if (pointee.mayBeReturned !== true || depth > 0) return lost;
+      isReturned = true;
       continue;
     }
     const effect = follow(code.elf.bytes, offset, at, held, isData);
     if (effect.escapes) return lost;
+    if (effect.isUsed && pointee.reads !== undefined) {
+      const taken = takenAt(code.elf.bytes, offset, at);
+      if (taken === undefined || (taken.size < POINTER && isCopied(module, next, taken.register)))
+        return lost;
+      if (taken.size === POINTER)
+        pointee.reads(
+          { module, address: next },
+          { ...effect.after, registers: 1 << taken.register, slots: [] },
+        );
+    }
     isUsed ||= effect.isUsed;
     isMoved ||= effect.isMoved;
     if (effect.isCalled) calls.push({ module, address: at, isItself: true });
@@ -213,24 +248,27 @@ function walk(
       const spot = { module, address: next + target };
       if (!hand(at, held, [spot])) return lost;
       if (!pads(module, at).every((pad) => go(pad, held))) return lost;
+      if (endsThere(world, module, at)) continue;
       if (!go(next, without(held, clobbered(module, spot.address)))) return lost;
     } else if (where === flow.callIndirect || where === flow.jumpIndirect) {
       // What is called gets its parameters, too; what it is called with is not the pointer itself.
       const itself = effect.isCalled && pointee.self !== undefined ? [pointee.self] : undefined;
-      const targets = isThrough ? wordTargets(world, module, next + displacement) : itself;
-      const table =
-        where === flow.jumpIndirect && !isThrough && !effect.isCalled ? tableOf(module, at) : undefined;
+      const word = isThrough ? next + displacement : wordCalled(module, at);
+      const targets = itself ?? (word === undefined ? undefined : wordTargets(world, module, word));
+      const isTable = where === flow.jumpIndirect && word === undefined && !effect.isCalled;
+      const table = isTable ? tableOf(module, at) : undefined;
       if (table !== undefined && table.length > 0) {
         if (!table.every((to) => go(to, held))) return lost;
         continue;
       }
-      if (!hand(at, held, targets)) return lost;
+      // A symbol that nothing defines is not called.
+      if (targets?.length !== 0 && !hand(at, held, targets)) return lost;
       if (where === flow.jumpIndirect) continue;
       if (!pads(module, at).every((pad) => go(pad, held))) return lost;
       if (!go(next, without(held, callerSaved))) return lost;
     } else if (!go(next, effect.after)) return lost;
   }
-  return { escapes: false, isUsed, isMoved, calls };
+  return { escapes: false, isUsed, isMoved, isReturned, calls };
 }
 
 const MAX_PARAMETERS = 8 * 16;
@@ -247,7 +285,7 @@ function readsOf(module: Module, index: number): ReadonlySet<number> {
   return reads.get(module, index, () => {
     const places = new Set<number>();
     for (const [at, held] of stacksOf(module, index)) {
-      const read = stackRead(module.code.elf.bytes, fileOffset(module, at), at, held);
+      const read = stackRead(module.code.elf.bytes, offsetIn(module.code, at), at, held);
       if (read !== undefined) places.add(read);
     }
     return places;
@@ -277,7 +315,7 @@ function openingOf(module: Module, index: number): number {
       (where === flow.jump || where === flow.branch) &&
       (to < code.functionStart[index]! || to >= code.functionEnd[index]!);
     if (isOut && held.stack !== 0) return Number.NEGATIVE_INFINITY;
-    const given = stackAddress(code.elf.bytes, fileOffset(module, at), at, held);
+    const given = stackAddress(code.elf.bytes, offsetIn(code, at), at, held);
     if (given !== undefined) lowest = Math.min(lowest, given);
   }
   return lowest;
@@ -304,14 +342,9 @@ function without(held: Held, registers: readonly number[]): Held {
   return { ...held, registers: registers.reduce((left, one) => left & ~(1 << one), held.registers) };
 }
 
-function fileOffset(module: Module, address: number): number {
-  const region = module.code.regions[regionAt(module.code, address)]!;
-  return region.offset! + (address - region.start);
-}
-
 function readAt(module: Module, address: number): void {
   const { bytes } = module.code.elf;
-  const at = fileOffset(module, address);
+  const at = offsetIn(module.code, address);
   readInstruction(bytes, at, Math.min(at + 15, bytes.length));
 }
 
@@ -343,7 +376,7 @@ function findStacks(module: Module, index: number): ReadonlyMap<number, Held> {
     if (where === flow.jumpIndirect) for (const to of tableOf(module, at)) go(to, held);
     if (where === flow.call || where === flow.callIndirect || where === flow.syscall || where === flow.branch)
       go(next, held);
-    if (where === flow.next) go(next, follow(code.elf.bytes, fileOffset(module, at), at, held, false).after);
+    if (where === flow.next) go(next, follow(code.elf.bytes, offsetIn(code, at), at, held, false).after);
   }
   return states;
 }
@@ -379,6 +412,17 @@ function wordTargets(world: World, module: Module, place: number): readonly Spot
   return relocationTargets(world, module, index);
 }
 
+/** Functions that the loader runs to choose others (ifunc). */
+const choosersOf = keptFor(({ code }: Module): ReadonlySet<number> => {
+  const { relocations, dynamic } = code;
+  const list = new Set<number>();
+  for (const symbol of dynamic?.symbols ?? [])
+    if (symbol.defined && symbol.type === STT_GNU_IFUNC) list.add(symbol.address);
+  for (let index = 0; index < relocations.count; index++)
+    if (relocations.type[index] === relocationTypes.irelative) list.add(relocations.addend[index]!);
+  return list;
+});
+
 const clobbers = new Kept<Module, number, readonly number[]>();
 
 /** Registers whose value a caller cannot rely on after a direct call: a compiler may keep values over a call in registers that it
@@ -397,7 +441,7 @@ function findClobbered(module: Module, address: number): readonly number[] {
       readAt(module, at);
       const { flow: where, length } = found;
       const isOpen = where === flow.callIndirect || where === flow.jumpIndirect;
-      written |= isOpen ? all : writtenBy(code.elf.bytes, fileOffset(module, at));
+      written |= isOpen ? all : writtenBy(code.elf.bytes, offsetIn(code, at));
       at += Math.max(length, 1);
     }
   }

@@ -20,8 +20,6 @@ export interface CallSite extends Spot {
   readonly lost: readonly Lost[];
   /** The number comes out of a structure, in the way of a C library that lets every thread change its identity. */
   readonly isSetId: boolean;
-  /** Among the callers are calls through pointers. */
-  readonly isThroughPointer: boolean;
   /** int 0x80 or sysenter: another ABI's numbers. */
   readonly isForeign: boolean;
 }
@@ -48,7 +46,6 @@ const plain = {
   strange: [],
   lost: [],
   isSetId: false,
-  isThroughPointer: false,
   isForeign: false,
 } satisfies Partial<CallSite>;
 
@@ -68,7 +65,7 @@ export function callSites(reach: Reach, abi: Abi): readonly CallSite[] {
 }
 
 function callSite(reach: Reach, spot: Spot, abi: Abi): CallSite {
-  const { constants, lost, isThroughPointer } = valuesBefore(reach, spot, RAX);
+  const { constants, lost } = valuesBefore(reach, spot, RAX);
   const names = new Set<string>();
   const strange: number[] = [];
   for (const value of constants) {
@@ -85,7 +82,6 @@ function callSite(reach: Reach, spot: Spot, abi: Abi): CallSite {
     strange,
     lost: isSetId ? [] : lost,
     isSetId,
-    isThroughPointer,
   };
 }
 

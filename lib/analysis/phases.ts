@@ -5,7 +5,7 @@
 
 import { readFullSymbols, STT_FUNC } from '../elf/dynamic.ts';
 import { endsThere, readAt } from './bodies.ts';
-import { functionAt, regionAt, use } from './code.ts';
+import { functionAt, offsetIn, regionAt, use } from './code.ts';
 import { flightFrom } from './flight.ts';
 import {
   addLookup,
@@ -107,7 +107,7 @@ function runOnce(world: World): ReadonlyMap<Module, ReadonlySet<number>> {
         if (kind === use.call || kind === use.jump) queue.push(functionAt(code, target));
         if (kind !== use.address || code.regions[regionAt(code, target)]?.isCode !== true) continue;
         const site = code.site[at]!;
-        const register = addressRegister(code.elf.bytes, offsetIn(module, site), site);
+        const register = addressRegister(code.elf.bytes, offsetIn(module.code, site), site);
         if (register < 0) continue;
         const flight = flightFrom(world, module, site, register, {
           isData: false,
@@ -129,7 +129,7 @@ function stays(world: World, module: Module, at: number): boolean {
   if (region === undefined) return false;
   const isCode = region.isCode;
   // Strings and numbers lead nowhere.
-  const register = addressRegister(code.elf.bytes, offsetIn(module, site), site);
+  const register = addressRegister(code.elf.bytes, offsetIn(module.code, site), site);
   if (register < 0) return false;
   const flight = flightFrom(
     world,
@@ -139,11 +139,6 @@ function stays(world: World, module: Module, at: number): boolean {
     isCode ? { isData: false, self: { module, address: target } } : { isData: true },
   );
   return !flight.escapes && !(flight.isUsed && !isCode);
-}
-
-function offsetIn(module: Module, address: number): number {
-  const region = module.code.regions[regionAt(module.code, address)]!;
-  return region.offset! + (address - region.start);
 }
 
 interface Start {
@@ -163,7 +158,7 @@ function findMain(world: World, program: Module): Start | string {
     const kind = code.use[at]!;
     if (kind !== use.address && kind !== use.constant) continue;
     const site = code.site[at]!;
-    if (addressRegister(code.elf.bytes, offsetIn(program, site), site) !== RDI) continue;
+    if (addressRegister(code.elf.bytes, offsetIn(program.code, site), site) !== RDI) continue;
     const main = { module: program, address: code.target[at]! };
     if (code.regions[regionAt(code, main.address)]?.isCode !== true) continue;
     if (mainSymbols(program).some((one) => one.address !== main.address))

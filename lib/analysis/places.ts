@@ -4,8 +4,8 @@
 
 import { cut, type Operator, type Step } from './bits.ts';
 import { operationAt } from './bodies.ts';
-import type { CodeFile } from './code.ts';
 import { depthAt, type Frame, frameOf, isExposed, stackOffset } from './frames.ts';
+import { isGo } from './go.ts';
 import { returnsTwice } from './twice.ts';
 import type { Module, World } from './world.ts';
 import { type Memory, type Operand, type Operation, type Origin, RBP, RSP } from './x86-64/operations.ts';
@@ -246,9 +246,4 @@ export function carried(
   if (offset >= 0 || !isPassed) return { kind: 'slot', offset, size, isPassed };
   if (isExposed(frameAt(where), offset)) return 'a variable whose address is passed on';
   return { kind: 'slot', offset, size, isPassed: false };
-}
-
-/** Go's own code keeps no registers over calls. Its table of functions tells such a file. */
-export function isGo(code: CodeFile): boolean {
-  return code.regions.some((one) => one.name.endsWith('.gopclntab'));
 }

@@ -12,6 +12,7 @@ import {
   functionAt,
   lastNotAbove,
   liveInstructions,
+  offsetIn,
   padsOf,
   regionAt,
   use,
@@ -230,8 +231,7 @@ function isReturned({ world }: Reach, module: Module, at: number): boolean {
   const self = { module, address: code.target[at]! };
   if (code.use[at] !== use.address || functionAt(code, self.address) < 0) return false;
   const site = code.site[at]!;
-  const region = code.regions[regionAt(code, site)]!;
-  const register = addressRegister(code.elf.bytes, region.offset! + (site - region.start), site);
+  const register = addressRegister(code.elf.bytes, offsetIn(code, site), site);
   if (register < 0) return false;
   const flight = flightFrom(world, module, site, register, { isData: false, self, mayBeReturned: true });
   return !flight.escapes && !flight.isUsed && flight.calls.length === 0;
@@ -256,8 +256,7 @@ function besides(reach: Reach, module: Module, at: number, node: number): void {
   );
   if (around.length === 0) return;
   const site = code.site[at]!;
-  const region = code.regions[regionAt(code, site)]!;
-  const register = addressRegister(code.elf.bytes, region.offset! + (site - region.start), site);
+  const register = addressRegister(code.elf.bytes, offsetIn(code, site), site);
   if (register >= 0 && !isWalkedFrom(module, site, register)) return;
   for (const one of around) mark(reach, base + one, node, site, '');
 }

@@ -22,16 +22,17 @@ import {
   unknownBits,
   withStep,
 } from './bits.ts';
-import { bodyOf, operationAt, readAt, referencesTo } from './bodies.ts';
+import { bodyOf, operationAt, referencesTo } from './bodies.ts';
 import { heldAfter } from './branches.ts';
 import { type CodeFile, functionAt, regionAt, use } from './code.ts';
 import { frameOf } from './frames.ts';
+import { isGo } from './go.ts';
 import { KeptWhileReached } from './kept.ts';
-import { carried, isGo, keyOfPlace, type Load, type Place, type Source, sourcesOf } from './places.ts';
+import { carried, keyOfPlace, type Load, type Place, type Source, sourcesOf } from './places.ts';
+import { callersThrough, isCallThrough, type Taking } from './pointers.ts';
 import { isReached, type Reach } from './reach.ts';
-import { callsThroughPointers, type Way, waysTo } from './ways.ts';
-import type { Module, Spot } from './world.ts';
-import { flow, found } from './x86-64/lengths.ts';
+import { type Way, waysTo } from './ways.ts';
+import type { Spot } from './world.ts';
 
 export interface Lost extends Spot {
   readonly why: string;
@@ -41,9 +42,6 @@ export interface Values {
   readonly constants: ReadonlySet<number>;
   /** Where other values may come from; empty: there are none. */
   readonly lost: readonly Lost[];
-  /** The function's address is taken: the constants at calls through pointers, in the files that take it, are among the
-   * values, and nothing says that there are no others. */
-  readonly isThroughPointer: boolean;
 }
 
 /** Registers that were asked for together, in one of the ways to come there. */
@@ -59,7 +57,6 @@ export interface Found {
   readonly contexts: readonly Context[];
   /** Ways on which the number is not known. */
   readonly lost: readonly Lost[];
-  readonly isThroughPointer: boolean;
   /** The number's function can be called from places that are not known: what stands beside a number there can be anything. */
   readonly isOpen: boolean;
   /** There are too many ways: the contexts are not all. */
@@ -76,7 +73,6 @@ export interface Wanted {
 }
 
 const NUMBER_BUDGET = 20_000;
-const GUESS_BUDGET = 15_000;
 const OPERAND_BUDGET = 600;
 const MAX_LOST = 8;
 const MAX_CONTEXTS = 400;
@@ -94,8 +90,6 @@ type Track =
 
 interface State extends Spot {
   readonly tracks: readonly Track[];
-  /** On a way that leads through a pointer: what cannot be followed there says nothing. */
-  readonly isGuess: boolean;
 }
 
 interface Search {
@@ -104,16 +98,13 @@ interface Search {
   readonly contexts: Map<string, Context>;
   readonly lost: Lost[];
   readonly queue: State[];
-  /** Looked at once there is nothing else: as far as the budget goes, for they are not all there could be anyway. */
-  readonly guesses: State[];
   readonly seen: Set<string>;
   /** What happened to values on the ways to a place. */
   readonly variants: Map<string, Steps[]>;
   /** Offsets from a register at which memory was looked for at a place. */
   readonly offsets: Map<string, Set<number>>;
-  isThroughPointer: boolean;
-  /** A call through a pointer hands on a number that is not known. */
-  isComputed: boolean;
+  /** A pointer to a function on the way is never called. */
+  isUncalled: boolean;
   isOpen: boolean;
   isGivenUp: boolean;
 }
@@ -126,7 +117,7 @@ export function valuesBefore(reach: Reach, spot: Spot, register: number): Values
     budget: NUMBER_BUDGET,
   });
   const constants = new Set(found.contexts.map((one) => Number(one.values[0]!.value)));
-  return { constants, lost: found.lost, isThroughPointer: found.isThroughPointer };
+  return { constants, lost: found.lost };
 }
 
 /** What the wanted registers can hold together just before the instruction at `spot`. */
@@ -141,28 +132,21 @@ function ask(reach: Reach, spot: Spot, places: readonly Place[], wanted: Wanted)
     wanted,
     contexts: new Map(),
     lost: [],
-    queue: [
-      { ...spot, isGuess: false, tracks: places.map((place): Track => ({ kind: 'open', place, steps: [] })) },
-    ],
-    guesses: [],
+    queue: [{ ...spot, tracks: places.map((place): Track => ({ kind: 'open', place, steps: [] })) }],
     seen: new Set(),
     variants: new Map(),
     offsets: new Map(),
-    isThroughPointer: false,
-    isComputed: false,
+    isUncalled: false,
     isOpen: false,
     isGivenUp: false,
   };
   let left = wanted.budget;
-  let guesses = GUESS_BUDGET;
-  for (;;) {
-    const state = search.queue.pop() ?? (guesses-- > 0 ? search.guesses.pop() : undefined);
-    if (state === undefined) break;
+  for (let state = search.queue.pop(); state !== undefined; state = search.queue.pop()) {
     if (search.lost.length >= MAX_LOST) break;
     const widened = widen(search, state);
     const key = keyOf(widened);
     if (search.seen.has(key)) continue;
-    if ((!state.isGuess && left-- === 0) || search.contexts.size > MAX_CONTEXTS) {
+    if (left-- === 0 || search.contexts.size > MAX_CONTEXTS) {
       search.isGivenUp = true;
       if (wanted.isNumbered) search.lost.push({ ...spotOf(state), why: 'too many ways lead here' });
       break;
@@ -171,15 +155,13 @@ function ask(reach: Reach, spot: Spot, places: readonly Place[], wanted: Wanted)
     if (settled(search, widened)) continue;
     goBack(search, widened);
   }
-  // Nothing leads there: then it is our view of the code that is wrong. Or calls through pointers do, of which none has a number
-  // that is known: then any, but where none of them has one at all.
-  const isUnused = search.isThroughPointer && !search.isComputed;
-  if (wanted.isNumbered && search.contexts.size === 0 && search.lost.length === 0 && !isUnused)
+  // Nothing leads there: then it is our view of the code that is wrong. But where all that leads there is a pointer that nothing
+  // calls, nothing does.
+  if (wanted.isNumbered && search.contexts.size === 0 && search.lost.length === 0 && !search.isUncalled)
     search.lost.push({ ...spot, why: 'no way leads here' });
   return {
     contexts: [...search.contexts.values()],
     lost: search.lost,
-    isThroughPointer: search.isThroughPointer,
     isOpen: search.isOpen,
     isGivenUp: search.isGivenUp || (search.contexts.size === 0 && !wanted.isNumbered),
   };
@@ -188,7 +170,7 @@ function ask(reach: Reach, spot: Spot, places: readonly Place[], wanted: Wanted)
 const spotOf = ({ module, address }: Spot): Spot => ({ module, address });
 
 function keyOf(state: State): string {
-  let key = `${state.isGuess ? 'g' : ''}${state.module.index} ${state.address}`;
+  let key = `${state.module.index} ${state.address}`;
   for (const track of state.tracks)
     key +=
       track.kind === 'done'
@@ -202,8 +184,7 @@ function widen(search: Search, state: State): State {
   let isChanged = false;
   const tracks = state.tracks.map((track, at): Track => {
     if (track.kind === 'done') return track;
-    // A guess is a constant beside a call: not what some object holds.
-    if (track.place.kind === 'memory' && (state.isGuess || isWalking(search, state, at, track.place))) {
+    if (track.place.kind === 'memory' && isWalking(search, state, at, track.place)) {
       isChanged = true;
       return done(track.steps, unknownBits, { ...spotOf(state), why: 'memory at a pointer that moves' });
     }
@@ -244,18 +225,13 @@ function done(steps: Steps, bits: Bits, lost: Lost | undefined): Track {
   return { kind: 'done', bits: result, lost: isExact(result) ? undefined : lost };
 }
 
-/** Why a value is lost that is no number of a call: an address, or what the loader hands to a file's own start (crti.s calls
- * through a pointer there). */
-const isNoNumber = (why: string) => /^an (address|entry \((initialiser|finaliser)\))/.test(why);
-
 /** Whether all values are found: then they are kept. A number that is lost ends a way, too. */
 function settled(search: Search, state: State): boolean {
   const { tracks } = state;
   if (search.wanted.isNumbered) {
     const first = tracks[0]!;
     if (first.kind === 'done' && !isExact(first.bits, NUMBER_BITS)) {
-      if (state.isGuess) search.isComputed ||= !isNoNumber(first.lost?.why ?? '');
-      else search.lost.push(first.lost ?? { ...spotOf(state), why: 'a number in part' });
+      search.lost.push(first.lost ?? { ...spotOf(state), why: 'a number in part' });
       return true;
     }
   }
@@ -302,7 +278,7 @@ function follow(search: Search, state: State, index: number, way: Way): void {
       runOn(search, state, way.spot);
       return;
     case 'pointer':
-      throughPointer(search, state, index, way.module);
+      throughPointer(search, state, index, way.taking);
       return;
     case 'unsure':
       if (!search.wanted.isNumbered || state.tracks[0]!.kind === 'done') lose(search, state, way.why);
@@ -325,7 +301,7 @@ function step(search: Search, state: State, index: number, address: number): voi
           tracksOf(search, { module, address }, track, source),
         ),
   );
-  for (const tracks of combinations(choices)) push(search, { ...state, address, tracks });
+  for (const tracks of combinations(choices)) search.queue.push({ ...state, address, tracks });
 }
 
 /** What a branch that was passed on the way to `next` says of the registers that are asked for. */
@@ -347,10 +323,6 @@ function narrowed(
     const width = search.wanted.isNumbered && at === 0 ? NUMBER_BITS : 64;
     return isExact(bits, width) ? { kind: 'done', bits, lost: undefined } : { ...track, steps };
   });
-}
-
-function push(search: Search, state: State): void {
-  (state.isGuess ? search.guesses : search.queue).push(state);
 }
 
 function* combinations(choices: readonly (readonly Track[])[]): Generator<readonly Track[]> {
@@ -463,7 +435,7 @@ function cross(search: Search, state: State, index: number, spot: Spot, isCall: 
       ? done(track.steps, unknownBits, { ...spotOf(state), why: place })
       : { ...track, place };
   });
-  push(search, { ...spot, tracks, isGuess: state.isGuess });
+  search.queue.push({ ...spot, tracks });
 }
 
 /** Back into the function before, which has no jump at its end. */
@@ -477,33 +449,22 @@ function runOn(search: Search, state: State, spot: Spot): void {
   step(search, { ...state, tracks }, functionAt(spot.module.code, spot.address), spot.address);
 }
 
-/** Only a number is looked for at calls through pointers, as a guess that is said to be one; an argument can be any. */
-function throughPointer(search: Search, state: State, index: number, module: Module): void {
+/** Only a number is followed through pointers; an argument can then be anything. */
+function throughPointer(search: Search, state: State, index: number, taking: Taking | undefined): void {
   const first = state.tracks[0]!;
   const why = 'a function whose address is taken';
-  if (!search.wanted.isNumbered || first.kind === 'done') {
+  if (!search.wanted.isNumbered || first.kind === 'done' || taking === undefined) {
     lose(search, state, why);
     return;
   }
-  const others = state.tracks.map((track) =>
-    track.kind === 'done' || track === first
-      ? track
-      : done(track.steps, unknownBits, { ...spotOf(state), why }),
-  );
-  // What comes to such a call through another one is not followed: a guess is a constant beside the call, or at its callers.
-  const sites = state.isGuess ? [] : callsThroughPointers(search.reach, module);
-  if (sites.length === 0) {
-    lose(search, { ...state, tracks: others }, why);
+  const { module, address } = state;
+  const { calls, lost } = callersThrough(search.reach, { module, address }, taking);
+  if (lost !== undefined) {
+    lose(search, state, `${why}: ${lost.why}`, spotOf(lost));
     return;
   }
-  search.isThroughPointer = true;
-  search.isOpen = true;
-  // Taken from the end, and no more than can be looked at.
-  for (const address of sites.slice(-GUESS_BUDGET)) {
-    readAt(module.code, address);
-    const isCall = found.flow === flow.callIndirect;
-    cross(search, { ...state, tracks: others, isGuess: true }, index, { module, address }, isCall);
-  }
+  if (calls.length === 0) search.isUncalled = true;
+  for (const call of calls) cross(search, state, index, call, isCallThrough(call));
 }
 
 /** Memory that nobody can write: in a read-only part of the file, and without a relocation. */

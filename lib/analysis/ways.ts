@@ -1,15 +1,15 @@
 // The instructions that can run just before one, within the function and from others: jumps, calls, and what goes through
 // words that the loader fills. A way that is not known is said, so that a value is lost there and never left out.
 
-import { firstRelocation } from '../elf/relocations.ts';
 import { type Body, bodyOf, endsThere, readAt, referencesTo } from './bodies.ts';
 import { forEachWord, functionAt, lastNotAbove, regionAt, use } from './code.ts';
 import { frameOf } from './frames.ts';
+import { goPlainFunctions, goText } from './go.ts';
 import { Kept, KeptWhileReached } from './kept.ts';
-import { isReached, isWordReached, type Reach, reachedFunctions } from './reach.ts';
-import { sitesBetween } from './tables.ts';
+import type { Taking } from './pointers.ts';
+import { isReached, isWordReached, type Reach } from './reach.ts';
 import { type Module, relocationTargets, type Spot } from './world.ts';
-import { flow, found, readInstruction, reference } from './x86-64/lengths.ts';
+import { flow, found, reference } from './x86-64/lengths.ts';
 
 export type Way =
   /** The instruction before it in the same function. */
@@ -18,8 +18,8 @@ export type Way =
   | { readonly kind: 'jump' | 'call'; readonly spot: Spot }
   /** By what runs on into it from the function before. */
   | { readonly kind: 'run-on'; readonly spot: Spot }
-  /** Through a pointer, by a file that takes the address. */
-  | { readonly kind: 'pointer'; readonly module: Module }
+  /** Through a pointer that comes from there; undefined: it is not known from where. */
+  | { readonly kind: 'pointer'; readonly taking: Taking | undefined }
   /** Perhaps there are others: a file that looks up names knows its name, or a jump leads nobody knows where. A number is not
    * taken to come from there, an argument can. */
   | { readonly kind: 'unsure'; readonly why: string }
@@ -74,12 +74,15 @@ function* findWays(reach: Reach, spot: Spot, index: number): Generator<Way> {
     const site = code.site[named]!;
     if (!isReached(reach, module, site)) continue;
     const kind = code.use[named]!;
+    if (kind === use.nothing) continue;
     if (kind === use.jump && functionAt(code, site) === index) continue;
     if (kind === use.jump) yield { kind: 'jump', spot: { module, address: site } };
     else if (kind === use.call) yield { kind: 'call', spot: { module, address: site } };
     else if (!isCase && isLabel(spot, index, position, kind))
       yield { kind: 'lost', why: 'a place within a function whose address is taken' };
-    else if (!isCase) yield { kind: 'pointer', module };
+    // Bytes of code that are read are no pointer.
+    else if (!isCase && kind !== use.memory)
+      yield { kind: 'pointer', taking: { kind: 'reference', module, at: named } };
   }
   if (!isCase) yield* fromElsewhere(reach, spot, index, position === 0);
 }
@@ -122,7 +125,7 @@ function* fromElsewhere(reach: Reach, spot: Spot, index: number, isStart: boolea
     if (reach.entries.has(node) || (reach.lookedUp.has(node) && reach.from[node] === -1))
       yield { kind: 'lost', why: `an entry (${reach.roots.get(node) ?? ''})` };
     else if (reach.lookedUp.has(node)) yield { kind: 'unsure', why: 'a function that is looked up by name' };
-    if (reach.taken.has(node)) yield { kind: 'pointer', module: spot.module };
+    if (reach.taken.has(node)) yield { kind: 'pointer', taking: undefined };
   }
   for (const word of wordsTo(reach, spot)) {
     const { module, address } = word;
@@ -145,7 +148,7 @@ function* fromElsewhere(reach: Reach, spot: Spot, index: number, isStart: boolea
       const isCall = found.flow === flow.callIndirect;
       yield { kind: isCall ? 'call' : 'jump', spot: { module, address: site } };
     }
-    if (isPointer) yield { kind: 'pointer', module };
+    if (isPointer) yield { kind: 'pointer', taking: { kind: 'word', module, address } };
   }
 }
 
@@ -156,70 +159,6 @@ function isLabel({ module }: Spot, index: number, position: number, kind: number
     (kind === use.address || kind === use.constant) &&
     module.code.functionIsKnown[index] === 1
   );
-}
-
-const pointerCalls = new Kept<Module, number, readonly number[]>();
-const reachedCalls = new KeptWhileReached<Module, readonly number[]>();
-
-/** Every reached call through a pointer in a file, and jump that can stand for one at a function's end: with nothing of its own on
- * the stack, or nobody knows what. */
-export const callsThroughPointers = (reach: Reach, module: Module): readonly number[] =>
-  reachedCalls.get(reach, module, () =>
-    reachedFunctions(reach, module)
-      .flatMap((index) => pointerCalls.get(module, index, () => findPointerCalls(reach, module, index)))
-      .filter((address) => isReached(reach, module, address)),
-  );
-
-function findPointerCalls(reach: Reach, module: Module, index: number): readonly number[] {
-  const list: number[] = [];
-  const { code } = module;
-  const { bytes } = code.elf;
-  const end = code.functionEnd[index]!;
-  const region = code.regions[regionAt(code, code.functionStart[index]!)]!;
-  const shift = region.offset! - region.start;
-  for (let address = code.functionStart[index]!, next = 0, before = 0; address < end; address = next) {
-    readInstruction(bytes, address + shift, end + shift);
-    next = address + found.length;
-    const { flow: where, reference: named } = found;
-    const isCall = where === flow.callIndirect;
-    if (named !== reference.memory && (isCall || where === flow.jumpIndirect)) {
-      // Where no table is named it leaves the function; where the stack stands is dear to know.
-      const isInside = () =>
-        hasTable(module, index) &&
-        (isSum(bytes, before + shift, address + shift) || !endsHere(reach, module, index, address));
-      if (isCall || !isInside()) list.push(address);
-    }
-    before = address;
-  }
-  return list;
-}
-
-/** Whether a function names what could be a table of places in itself. */
-function hasTable({ code }: Module, index: number): boolean {
-  const start = code.functionStart[index]!;
-  const end = code.functionEnd[index]!;
-  const [first, behind] = sitesBetween(code.site, start, end);
-  for (let at = first; at < behind; at++) {
-    const kind = code.use[at]!;
-    if (kind === use.call || kind === use.jump) continue;
-    if (code.regions[regionAt(code, code.target[at]!)]?.isCode === false) return true;
-  }
-  return false;
-}
-
-/** Whether an instruction adds one 64-bit register to another: in front of a jump it is how compilers go to an entry of a table
- * (ADD, opcodes 01 and 03; Intel's manual, volume 2). */
-function isSum(bytes: Uint8Array, at: number, end: number): boolean {
-  const [prefix, opcode, registers] = [bytes[at]!, bytes[at + 1]!, bytes[at + 2]!];
-  return (
-    end - at === 3 && (prefix & 0xf8) === 0x48 && (opcode === 0x01 || opcode === 0x03) && registers >= 0xc0
-  );
-}
-
-/** Whether nothing of a function is left on the stack at a jump, as far as is known. */
-function endsHere(reach: Reach, module: Module, index: number, address: number): boolean {
-  const depth = frameOf(reach.world, module, index).stack[bodyOf(module, index).positions.get(address)!];
-  return depth === undefined || Number.isNaN(depth) || depth === 0;
 }
 
 /** Words in memory that hold an address of code, by that address. */
@@ -289,15 +228,12 @@ function allWords(reach: Reach): Words {
 }
 
 /** Go's descriptions of types name methods by their distance from the code's start (internal/abi/type.go, Method), for
- * reflection to call. Each word of read-only data that could be one is taken for one. */
+ * reflection to call. Each word of read-only data that could be one is taken for one, unless the function is no method. */
 function* goMethods({ code }: Module): Generator<{ target: number; place: number }> {
-  const table = code.regions.find((one) => one.name.endsWith('.gopclntab'));
-  if (table?.offset === undefined || table.end - table.start < 32) return;
+  const text = goText(code);
+  if (text === undefined) return;
   const { bytes } = code.elf;
-  // runtime/symtab.go, pcHeader: the address of the code is its fourth word.
-  const index = firstRelocation(code.relocations, table.start + 24);
-  const isMoved = code.relocations.place[index] === table.start + 24;
-  const text = isMoved ? code.relocations.addend[index]! : Number(bytes.readBigUInt64LE(table.offset + 24));
+  const plain = goPlainFunctions(code);
   const { functionStart } = code;
   for (const region of code.regions) {
     if (
@@ -310,7 +246,7 @@ function* goMethods({ code }: Module): Generator<{ target: number; place: number
     for (let place = Math.ceil(region.start / 4) * 4; place + 4 <= region.end; place += 4) {
       const target = text + bytes.readUInt32LE(region.offset + (place - region.start));
       const at = lastNotAbove(functionStart, target);
-      if (at >= 0 && functionStart[at] === target) yield { target, place };
+      if (at >= 0 && functionStart[at] === target && !plain.has(target)) yield { target, place };
     }
   }
 }

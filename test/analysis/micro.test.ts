@@ -7,6 +7,7 @@ import { describe, expect, test } from 'vitest';
 import { policyOfAnalysis } from '../../lib/analysis/policy.ts';
 import { pitfalls } from './pitfalls.ts';
 import { analysisOf, build, micros, runsUnder } from './programs.ts';
+import { throughPointers } from './through-pointers.ts';
 
 const ways = [
   ['-O0', false],
@@ -15,9 +16,9 @@ const ways = [
   ['-Os', true],
 ] as const;
 
-describe.each([...micros, ...pitfalls])('$name', (micro) => {
+describe.each([...micros, ...pitfalls, ...throughPointers])('$name', (micro) => {
   test.each(
-    pitfalls.includes(micro) ? ways.slice(0, 3) : ways,
+    micros.includes(micro) ? ways : ways.slice(0, 3),
   )('%s, position independent: %s', (optimisation, isPie) => {
     const file = build(micro, optimisation, isPie);
     try {

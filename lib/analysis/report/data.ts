@@ -57,7 +57,6 @@ export interface ReportPlace {
   readonly calls: readonly string[];
   /** Why the number is not known, and where it was lost. */
   readonly lost: readonly string[];
-  readonly isThroughPointer: boolean;
   readonly isSetId: boolean;
   /** Why execution begins there, and from there to the instruction: file, function, address. */
   readonly root: string;
@@ -86,9 +85,7 @@ export function reportData(analysis: Analysis, policy: Policy): ReportData {
     .filter((site) => !site.isForeign)
     .map((site) => placeOf(analysis, site, indices))
     .sort((a, b) => a.links.length - b.links.length);
-  const widened = places.flatMap((place, index) =>
-    place.lost.length > 0 || place.isThroughPointer || place.isSetId ? [index] : [],
-  );
+  const widened = places.flatMap((place, index) => (place.lost.length > 0 || place.isSetId ? [index] : []));
   return {
     program: analysis.programs[0] ?? '',
     calls: callsOf(analysis, policy, places),
@@ -113,7 +110,6 @@ function placeOf(analysis: Analysis, site: CallSite, indices: ReadonlyMap<string
     address: site.address,
     calls: site.names,
     lost: site.lost.map((one) => `${one.why}, at ${labelOf(one.module, one.address)}`),
-    isThroughPointer: site.isThroughPointer,
     isSetId: site.isSetId,
     root: chain.root,
     links: chain.links.map(({ file, label, address }) => [indices.get(file) ?? 0, label, address]),

@@ -37,10 +37,6 @@ function placeBlock(place) {
     make('p', { class: 'quiet' }, `${data.files[place.file].path}, at ${hex(place.address)}`),
   );
   for (const why of place.lost) block.append(make('p', {}, tag('number not known', true), why));
-  if (place.isThroughPointer)
-    block.append(
-      make('p', {}, tag('through pointers', true), 'the numbers are the constants at calls through pointers'),
-    );
   if (place.isSetId)
     block.append(
       make(

@@ -42,12 +42,12 @@ const instruction = new Instruction();
 let factory: InstructionInfoFactory | undefined;
 
 /** What an instruction can save whose operand has no one size (XSAVE), in bytes; processors have used up to 11,008 (AMX). */
-const LARGEST_STATE = 1 << 14;
+export const LARGEST_STATE = 1 << 14;
 
 const RSP = 4;
 const RBP = 5;
 
-function general(register: Register): number {
+export function general(register: Register): number {
   const full = RegisterExt.fullRegister(register);
   return full >= Register.RAX && full <= Register.R15 ? full - Register.RAX : -1;
 }
@@ -64,7 +64,9 @@ const isWrite = (access: OpAccess) =>
   access === OpAccess.ReadCondWrite;
 
 /** The slot of the stack that the instruction's memory operand names; undefined: none, or one that is not known. */
-function slot(held: Held): number | undefined {
+const slot = (held: Held) => slotOf(instruction, held);
+
+export function slotOf(instruction: Instruction, held: Held): number | undefined {
   if (instruction.memoryIndex !== Register.None) return undefined;
   const base = instruction.memoryBase;
   const offset = Number(BigInt.asIntN(64, instruction.memoryDisplacement));
@@ -77,10 +79,7 @@ const holds = (held: Held, register: number) => register >= 0 && ((held.register
 
 /** `isData`: the pointer is one to data, so that constants may be added to it. */
 export function follow(bytes: Uint8Array, at: number, address: number, held: Held, isData: boolean): Effect {
-  const decoder = new Decoder(64, bytes.subarray(at, at + 15), DecoderOptions.None);
-  decoder.ip = BigInt(address);
-  decoder.decodeOut(instruction);
-  decoder.free();
+  decode(bytes, at, address);
   return effect(held, isData);
 }
 
@@ -337,10 +336,7 @@ export function writtenBy(bytes: Uint8Array, at: number): number {
 
 /** The register that an instruction puts a whole address into (lea, mov of a number, mov from memory); -1: it does something else. */
 export function addressRegister(bytes: Uint8Array, at: number, address: number): number {
-  const decoder = new Decoder(64, bytes.subarray(at, at + 15), DecoderOptions.None);
-  decoder.ip = BigInt(address);
-  decoder.decodeOut(instruction);
-  decoder.free();
+  decode(bytes, at, address);
   const { mnemonic } = instruction;
   if (instruction.opCount !== 2 || instruction.op0Kind !== OpKind.Register) return -1;
   const size = RegisterExt.size(instruction.op0Register);
@@ -352,10 +348,7 @@ export function addressRegister(bytes: Uint8Array, at: number, address: number):
 /** The address in the stack that the instruction gives away (to another register than rsp and rbp, or to memory), in the measure
  * of `held`; -Infinity where it is not known, undefined where there is none. */
 export function stackAddress(bytes: Uint8Array, at: number, address: number, held: Held): number | undefined {
-  const decoder = new Decoder(64, bytes.subarray(at, at + 15), DecoderOptions.None);
-  decoder.ip = BigInt(address);
-  decoder.decodeOut(instruction);
-  decoder.free();
+  decode(bytes, at, address);
   const { mnemonic } = instruction;
   if (mnemonic === Mnemonic.Push)
     return instruction.op0Kind === OpKind.Register && general(instruction.op0Register) === RSP
@@ -379,10 +372,7 @@ export function stackAddress(bytes: Uint8Array, at: number, address: number, hel
 
 /** The place in the stack that the instruction reads, in the measure of `held`; undefined: none that is known. */
 export function stackRead(bytes: Uint8Array, at: number, address: number, held: Held): number | undefined {
-  const decoder = new Decoder(64, bytes.subarray(at, at + 15), DecoderOptions.None);
-  decoder.ip = BigInt(address);
-  decoder.decodeOut(instruction);
-  decoder.free();
+  decode(bytes, at, address);
   const { mnemonic } = instruction;
   if (mnemonic === Mnemonic.Pop) return held.stack;
   if (mnemonic === Mnemonic.Lea || mnemonic === Mnemonic.Nop) return undefined;
@@ -391,4 +381,11 @@ export function stackRead(bytes: Uint8Array, at: number, address: number, held: 
     return number === 0 && mnemonic === Mnemonic.Mov ? undefined : slot(held);
   }
   return undefined;
+}
+
+function decode(bytes: Uint8Array, at: number, address: number): void {
+  const decoder = new Decoder(64, bytes.subarray(at, at + 15), DecoderOptions.None);
+  decoder.ip = BigInt(address);
+  decoder.decodeOut(instruction);
+  decoder.free();
 }
