@@ -189,7 +189,10 @@ const isSame = (a, b) =>
 /** Children that run at the same time write in the order that they come. */
 const inOrder = (run) => ({ ...run, output: run.output.split('\n').sort().join('\n') });
 
-/** The programs and scripts that a bare run executes, but the first. */
+/** Executed in place of a program that is not there. */
+const ANY = '/usr/bin/true';
+
+/** The programs and scripts that a bare run executes, but the first; `ANY` where it looked for some and found none. */
 function executed(box, run, words) {
   run(
     [
@@ -208,8 +211,11 @@ function executed(box, run, words) {
     ],
     4 * BARE,
   );
-  const paths = [...box.read('trace.log').matchAll(/execve\("([^"]+)",.* = 0$/gm)].map(([, path]) => path);
-  return [...new Set(paths.slice(1))].filter((path) => path.startsWith('/'));
+  const log = box.read('trace.log');
+  const paths = [...log.matchAll(/execve\("([^"]+)",.* = 0$/gm)].map(([, path]) => path);
+  const found = [...new Set(paths.slice(1))].filter((path) => path.startsWith('/'));
+  // Where no program is known the answer is EACCES, whatever it looks for: it is told so only where another can be executed.
+  return found.length === 0 && / = -1 ENOENT/.test(log) ? [ANY] : found;
 }
 
 /** Calls of a bare run that the policy does not permit. */
