@@ -16,7 +16,8 @@ import {
 } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { configurationIn } from './configuration.ts';
-import { programsIn, scriptText, searchPathOf, wordsThatMatter } from './programs.ts';
+import { programsIn, wordsThatMatter } from './named.ts';
+import { scriptText, searchPathOf } from './programs.ts';
 import { hash, type KnownFile, knownFile, type Meaning, stillTheSame } from './states.ts';
 
 /** Raised whenever entries are written in another form. */
@@ -189,7 +190,7 @@ export function remember(question: Question, version: string, answer: Answer, gr
 function meaningFor({ environment }: Question): Meaning {
   return (path) => {
     const text = scriptText(path) ?? '';
-    return `${programsIn(text, searchPathOf(environment)).join('\0')}\n${configurationIn(text)}`;
+    return `${programsIn(text, searchPathOf(environment), path).join('\0')}\n${configurationIn(text)}`;
   };
 }
 

@@ -1,8 +1,10 @@
 // Which programs the one that is analysed executes: those that the user named, and what the command line, scripts and strings name.
 
 import { SandboxError } from '../errors.ts';
+import { helpersIn } from './helpers.ts';
 import { settle, tryStart } from './loading.ts';
-import { inPath, isExecutable, programsIn, scriptText, shellUtilities, startOf } from './programs.ts';
+import { programsIn } from './named.ts';
+import { inPath, isExecutable, scriptText, shellUtilities, startOf } from './programs.ts';
 import { searched, short, type Work } from './work.ts';
 import { imports, type Module } from './world.ts';
 
@@ -15,12 +17,16 @@ const SHELL = '/bin/sh';
 const ITSELF = '/proc/self/exe';
 
 /** Starts the programs that this one executes, and what those that are meant execute in turn: a script what its text names, and all what
- * stands as a path where it is executed. Whether there are any. */
+ * stands as a path, or in a folder that stands so, where it is executed. Whether there are any. */
 export function startExecuted(work: Work, path: string, startsByLibrary: boolean): boolean {
   searched(work, path);
   const { meant, guessed } = executed(work, path);
   if (startsByLibrary && work.names.has(SHELL)) meant.add(SHELL);
   const all = new Set<string>();
+  const folders = new Set<string>();
+  const own = work.world.byPath.get(work.programs[0]!)!;
+  for (const [text, modules] of work.names)
+    if (modules.has(own)) for (const one of helpersNamed(work, text, folders)) meant.add(one);
   let round: Iterable<string> = meant;
   for (;;) {
     const fresh = [...round].filter((one) => !all.has(one)).slice(0, MAX_PROGRAMS - all.size);
@@ -29,10 +35,10 @@ export function startExecuted(work: Work, path: string, startsByLibrary: boolean
     for (const one of fresh) {
       all.add(one);
       for (const script of tryStart(work, one))
-        for (const name of programsIn(textOf(work, script), path)) next.add(name);
+        for (const name of programsIn(textOf(work, script), path, script)) next.add(name);
     }
     settle(work, false);
-    for (const one of pathsNamed(work)) next.add(one);
+    for (const one of pathsNamed(work, folders)) next.add(one);
     round = next;
   }
   // Most of these are there by chance: that is no reason to follow them further.
@@ -44,14 +50,26 @@ export function startExecuted(work: Work, path: string, startsByLibrary: boolean
   return all.size > 0;
 }
 
-/** Programs whose path stands in a file that executes some. */
-function pathsNamed(work: Work): readonly string[] {
-  return [...work.names]
-    .filter(
-      ([text, modules]) =>
-        text.startsWith('/') && [...modules].some((one) => imports(one, EXECUTES)) && isExecutable(text),
-    )
-    .map(([text]) => text);
+/** Programs whose path, or whose folder's, stands in a file that executes some. `folders`: which were looked into. */
+function pathsNamed(work: Work, folders: Set<string>): readonly string[] {
+  const paths: string[] = [];
+  for (const [text, modules] of work.names) {
+    if (!text.startsWith('/') || ![...modules].some((one) => imports(one, EXECUTES))) continue;
+    if (isExecutable(text)) paths.push(text);
+    else paths.push(...helpersNamed(work, text, folders));
+  }
+  return paths;
+}
+
+function helpersNamed(work: Work, folder: string, folders: Set<string>): readonly string[] {
+  if (folders.has(folder)) return [];
+  folders.add(folder);
+  const helpers = helpersIn(folder, work.files);
+  if (helpers === undefined)
+    work.notices.push(
+      `${folder} is named and holds too many programs to include: give those that are executed with --also PROGRAM`,
+    );
+  return helpers ?? [];
 }
 
 const EXECUTES =
@@ -69,8 +87,8 @@ function executed(work: Work, path: string): Executed {
   const own = work.world.byPath.get(work.programs[0]!)!;
   const meant = new Set<string>();
   const guessed = new Set(constantPrograms(work, own, path));
-  const add = (text: string, to: Set<string>) => {
-    for (const one of programsIn(text, path)) to.add(one);
+  const add = (text: string, to: Set<string>, script?: string) => {
+    for (const one of programsIn(text, path, script)) to.add(one);
   };
   for (const name of question.also) for (const one of named(name, path)) meant.add(one);
   for (const word of question.words) {
@@ -79,10 +97,10 @@ function executed(work: Work, path: string): Executed {
     if (/[\s;|&]/.test(word)) add(word, meant);
     else if (/[./]/.test(word)) {
       const text = textOf(work, word);
-      add(text, text.startsWith('#!') ? meant : guessed);
+      add(text, text.startsWith('#!') ? meant : guessed, word);
     }
   }
-  for (const script of startOf(question.program, path).scripts) add(textOf(work, script), meant);
+  for (const script of startOf(question.program, path).scripts) add(textOf(work, script), meant, script);
   return { meant, guessed };
 }
 

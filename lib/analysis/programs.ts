@@ -1,5 +1,4 @@
-// Which programs a start means: the program itself, or for a script its interpreter; and the programs that a text for a
-// shell names.
+// Which programs a start means: the program itself, or for a script its interpreter; and what a name means in PATH.
 
 import {
   accessSync,
@@ -67,7 +66,8 @@ function notProgram(path: string): SandboxError {
   });
 }
 
-function headOf(path: string): Buffer {
+/** The first 256 bytes of a file. */
+export function headOf(path: string): Buffer {
   // Opening a pipe would wait for its other end.
   if (!statSync(path).isFile()) throw notProgram(path);
   const fd = openSync(path, 'r');
@@ -99,41 +99,6 @@ export function isExecutable(path: string): boolean {
   } catch {
     return false;
   }
-}
-
-/** The programs that a text for a shell, Perl, Python … names: every word that is one, and the last part of `$folder/name`. Words
- * that are not commands only add. Left out are lines that are comments (not `#name = …` of JavaScript, and `#{…}` of Ruby), and
- * Perl's pages of documentation. */
-export function programsIn(text: string, searchPath: string): readonly string[] {
-  const isPerl = /^#!.*perl/.test(text);
-  const code = (
-    isPerl ? text.replace(/^=(head\d|pod|over|item|begin|for|encoding)\b.*?^=cut\b[^\n]*/gms, '') : text
-  ).replace(/^[ \t]*#(?![!{]|\w+\s*[=(;:]).*/gm, '');
-  const words = new Set(code.match(/[A-Za-z0-9_.+/[-]+/g) ?? []);
-  for (const [, name] of code.matchAll(/\$\{?\w+\}?\/([\w.+[-]+)/g)) words.add(name!);
-  return [...words].map((word) => inPath(word, searchPath)).filter((path) => path !== undefined);
-}
-
-/** The words of a command line that can mean something to an analysis (analyze.ts): programs, commands and texts that name programs.
- * Others are none now, and would be found here once they are. */
-export function wordsThatMatter(words: readonly string[], searchPath: string): readonly string[] {
-  return words.filter(
-    (word) =>
-      inPath(word, searchPath) !== undefined ||
-      (/[\s;|&]/.test(word) && programsIn(word, searchPath).length > 0) ||
-      (/[./]/.test(word) && (isLarge(word) || namesAny(scriptText(word) ?? '', searchPath))),
-  );
-}
-
-/** Whether a text names programs, or libraries (configuration.ts). */
-function namesAny(text: string, searchPath: string): boolean {
-  return text.includes('.so') || text.includes('include') || programsIn(text, searchPath).length > 0;
-}
-
-/** Too large to be looked through at each start. */
-function isLarge(path: string): boolean {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  return stat?.isFile() === true && stat.size > 16 * 1024;
 }
 
 /** A script's text; undefined for what is no text or too long. */

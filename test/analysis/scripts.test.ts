@@ -1,10 +1,10 @@
 // Scripts under --auto: the programs that they name, and the scripts among them, with theirs.
 
-import { spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { expect, test } from 'vitest';
-import { programsIn } from '../../lib/analysis/programs.ts';
+import { programsIn } from '../../lib/analysis/named.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
 const cli = join(import.meta.dirname, '..', '..', 'bin', 'sandbox-run.cjs');
@@ -25,6 +25,15 @@ const script = (name: string, text: string) => {
   return path;
 };
 
+/** A C program that says its name, and does one thing. */
+const program = (name: string, what: string, before = '') => {
+  const path = join(folder, name);
+  const source = `#define _GNU_SOURCE\n#include <sched.h>\n#include <stdio.h>\n#include <sys/personality.h>\n#include <sys/resource.h>\n#include <time.h>\n#include <unistd.h>\n${before}
+    int main(int count, char **words) { puts("${basename(name)}"); fflush(stdout); return ${what} < 0; }\n`;
+  execFileSync('gcc', ['-x', 'c', '-', '-o', path], { input: source });
+  return path;
+};
+
 test('a script that starts only another one of the same shell, which starts programs', () => {
   // As zfgrep starts zgrep.
   script('inner', '#!/bin/sh\necho inner; printf x | wc -c\n');
@@ -40,6 +49,38 @@ test('a program in a folder that a variable holds', () => {
   );
   expect(start(file)).toEqual({ status: 0, stdout: '1\nx', stderr: '' });
   expect(held(file)).toEqual(start(file));
+});
+
+test('a name that a variable ends, a program beside the script, and the script itself with an ending', () => {
+  // As ps2pdf starts ps2pdf14, and valgrind starts valgrind.bin. Each makes a call that no shell makes.
+  program('tool7', 'getpriority(PRIO_PROCESS, 0)');
+  program('tool8', 'sched_get_priority_max(SCHED_BATCH) + sched_rr_get_interval(0, &(struct timespec){0})');
+  mkdirSync(join(folder, 'package'));
+  program('package/beside', '(sync(), 0)');
+  program('package/script.bin', 'personality(0xffffffff)');
+  const main = script(
+    'package/script',
+    '#!/bin/sh\nversion=7\nfor one in 8 9; do tool$one; done\ntool$version; "$(dirname "$0")/beside"\nexec $0.bin\n',
+  );
+  expect(start(main)).toEqual({
+    status: 0,
+    stdout: 'tool8\ntool7\nbeside\nscript.bin\n',
+    stderr: expect.stringContaining('tool9'),
+  });
+  expect(held(main)).toEqual(start(main));
+});
+
+test('a program whose folder alone is named, as git names git-remote-http, and one that cannot be read', () => {
+  mkdirSync(join(folder, 'lib', 'package', 'more'), { recursive: true });
+  program('lib/package/more/helper-one', 'personality(0xffffffff)');
+  chmodSync(program('lib/package/helper-two', '(sync(), 0)'), 0o111);
+  const main = program(
+    'main',
+    'asprintf(&path, "%s/more/helper-%s", volatile_folder, count > 1 ? words[1] : "one") < 0 || execl(path, path, NULL)',
+    `char *path, *volatile volatile_folder = "${join(folder, 'lib', 'package')}";`,
+  );
+  expect(start(main)).toEqual({ status: 0, stdout: 'main\nhelper-one\n', stderr: '' });
+  expect(held(main)).toEqual(start(main));
 });
 
 test('comments and pages of documentation name nothing', () => {

@@ -1,0 +1,86 @@
+// The programs that a text names: a script for a shell, Perl, Python …, a command, a configuration. What is found may be executed, not has
+// to be, so that it only adds.
+
+import { statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { inPath, isExecutable, scriptText } from './programs.ts';
+
+/** The programs that a text for a shell, Perl, Python … names: every word that is one, the last part of `$folder/name`, and words in which
+ * variables stand that the text sets to words (`gs$version`). `script`: the file that it is, which is `$0`; its folder counts as one more of
+ * PATH, since `$(dirname "$0")/name` is a usual way to name what stands beside it. Words that are not commands only add. Left out are lines
+ * that are comments (not `#name = …` of JavaScript, and `#{…}` of Ruby), and Perl's pages of documentation. */
+export function programsIn(text: string, searchPath: string, script?: string): readonly string[] {
+  const isPerl = /^#!.*perl/.test(text);
+  const code = (
+    isPerl ? text.replace(/^=(head\d|pod|over|item|begin|for|encoding)\b.*?^=cut\b[^\n]*/gms, '') : text
+  ).replace(/^[ \t]*#(?![!{]|\w+\s*[=(;:]).*/gm, '');
+  const words = new Set(code.match(/[A-Za-z0-9_.+/[-]+/g) ?? []);
+  for (const [, name] of code.matchAll(/\$\{?\w+\}?\/([\w.+[-]+)/g)) words.add(name!);
+  for (const word of expanded(code, script)) words.add(word);
+  const beside = (word: string) => {
+    if (script === undefined || word.length > MOST_LETTERS) return undefined;
+    const path = join(dirname(script), word);
+    return isExecutable(path) ? path : undefined;
+  };
+  return [...words]
+    .map((word) => inPath(word, searchPath) ?? beside(word))
+    .filter((path) => path !== undefined);
+}
+
+const VARIABLE = /\$(?:(\w+)|\{(\w+)\})/;
+/** Of values of one variable, and of words that one word with variables can be. */
+const MOST = 16;
+const MOST_LETTERS = 200;
+
+/** Words with variables in them, as a shell and Perl have them, for each word that the text sets these to. */
+function* expanded(code: string, script: string | undefined): Generator<string> {
+  const words = new Set(
+    (code.match(/[\w.+/[${}-]+/g) ?? []).filter((word) => word.length <= MOST_LETTERS && VARIABLE.test(word)),
+  );
+  if (words.size === 0) return;
+  const values = new Map<string, Set<string>>(script === undefined ? [] : [['0', new Set([script])]]);
+  const set = (name: string, value: string) => {
+    const known = values.get(name);
+    if (known === undefined) values.set(name, new Set([value]));
+    else if (known.size < MOST) known.add(value);
+  };
+  for (const [, name, , value] of code.matchAll(/(?<!\w)(\w+)[ \t]*=[ \t]*(["']?)([\w.+/-]+)\2/g))
+    set(name!, value!);
+  for (const [, name, list] of code.matchAll(/\bfor[ \t]+(\w+)[ \t]+in[ \t]([^;\n]+)/g))
+    for (const value of list!.match(/[\w.+/-]+/g) ?? []) set(name!, value);
+  for (const word of words) {
+    let found = [word];
+    while (found.some((one) => VARIABLE.test(one)))
+      found = found
+        .flatMap((one) => {
+          const [, plain, braced] = VARIABLE.exec(one) ?? [];
+          const name = plain ?? braced;
+          if (name === undefined) return [one];
+          return [...(values.get(name) ?? [])].map((value) => one.replace(VARIABLE, () => value));
+        })
+        .slice(0, MOST);
+    yield* found;
+  }
+}
+
+/** The words of a command line that can mean something to an analysis (analyze.ts): programs, commands and texts that name programs.
+ * Others are none now, and would be found here once they are. */
+export function wordsThatMatter(words: readonly string[], searchPath: string): readonly string[] {
+  return words.filter(
+    (word) =>
+      inPath(word, searchPath) !== undefined ||
+      (/[\s;|&]/.test(word) && programsIn(word, searchPath).length > 0) ||
+      (/[./]/.test(word) && (isLarge(word) || namesAny(scriptText(word) ?? '', searchPath, word))),
+  );
+}
+
+/** Whether a text names programs, or libraries (configuration.ts). */
+function namesAny(text: string, searchPath: string, script: string): boolean {
+  return text.includes('.so') || text.includes('include') || programsIn(text, searchPath, script).length > 0;
+}
+
+/** Too large to be looked through at each start. */
+function isLarge(path: string): boolean {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  return stat?.isFile() === true && stat.size > 16 * 1024;
+}
