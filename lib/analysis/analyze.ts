@@ -10,20 +10,14 @@ import { argumentsOfCalls, type CallArguments } from './arguments.ts';
 import { assumptionsOf } from './assumptions.ts';
 import { functionAt, regionAt } from './code.ts';
 import { startExecuted } from './executed.ts';
-import {
-  addPlugged,
-  addStart,
-  canLoad,
-  interpreterOf,
-  isCLibrary,
-  opensLibraries,
-  settle,
-} from './loading.ts';
+import { addPlugged, addStart, interpreterOf, isCLibrary, settle } from './loading.ts';
+import { followNames, unknownNames } from './lookups.ts';
 import { type CallSite, callSites, identityChanges } from './numbers.ts';
 import { laterReach } from './phases.ts';
 import { families } from './plugins.ts';
 import { searchPathOf, startOf } from './programs.ts';
 import type { Reach } from './reach.ts';
+import type { Lost } from './values.ts';
 import { addVdso } from './vdso.ts';
 import { type Asked, newWork, searched, short, type Work } from './work.ts';
 import { addPlugin, imports, LOOKS_UP, type Module } from './world.ts';
@@ -106,6 +100,7 @@ export function analyze(question: Asked): Analysis {
     });
   const startsAny = executes && !also.includes(NOTHING) && startExecuted(work, path, startsByLibrary);
   settle(work, true);
+  while (followNames(work)) settle(work, true);
   question.progress?.(`asking for numbers in ${world.modules.length} files`);
   const sites = callSites(work.reach, abi);
   const execRefused = executes && !startsAny;
@@ -152,7 +147,7 @@ function conclude(work: Work, sites: readonly CallSite[], executes: boolean, exe
   if (sites.some((site) => site.isForeign && work.programs.includes(site.module.path))) {
     work.notices.push('it contains calls through another ABI (int 0x80), which the filter refuses');
   }
-  loaders(work);
+  loaders(work, sites);
   const disbelieved = sites.filter(
     (site) => site.names.some((name) => name.startsWith('execve')) && isLoader(work, site.module),
   );
@@ -244,21 +239,34 @@ function mainPhase(work: Work, whole: readonly CallSite[], isExecRefused: boolea
 /** Whether a file looks up functions and calls them with arguments that are data, as Python's ctypes does through libffi. */
 const callsByName = (module: Module) => imports(module, /^ffi_call$/) && imports(module, LOOKS_UP);
 
-/** Says who can load libraries whose names are not known. */
-function loaders(work: Work): void {
+/** Says who can load libraries whose names are not known, and who looks up such functions. */
+function loaders(work: Work, sites: readonly CallSite[]): void {
   const covered = new Set(
     families
       .filter((one) => work.familiesDone.has(one.name))
       .map((one) => work.world.definitions.get(one.exported)?.[0]?.module),
   );
-  const names = work.world.modules
-    .filter((one) => !covered.has(one) && !one.isSurface && opensLibraries(one) && canLoad(work.reach, one))
-    .filter((one) => !one.path.includes('/gconv/'))
-    .map((one) => short(one.path));
-  if (names.length > 0)
+  const { functions, libraries } = unknownNames(work);
+  const opened = libraries.filter((one) => !covered.has(one.module));
+  if (opened.length > 0)
     work.notices.push(
-      `libraries can be loaded while it runs, by ${names.join(', ')}: give those that are not in known folders with --plugin PATH`,
+      `libraries whose names are not known can be loaded while it runs (${placesOf(opened)}): give those that are not in known folders with --plugin PATH`,
     );
+  if (functions.length > 0)
+    work.notices.push(
+      `functions are looked up by names that are not known (${placesOf(functions)}): those count whose names stand as wholes in files that look up names`,
+    );
+  for (const { module, address } of functions.length > 0 ? sites.filter((one) => one.isOpen) : [])
+    work.notices.push(
+      `${labelOf(module, address)} makes calls whose number is a parameter, and its name stands in a file that looks up names: it is taken not to be called so`,
+    );
+}
+
+/** The first place of each file. */
+function placesOf(lost: readonly Lost[]): string {
+  const first = new Map<Module, Lost>();
+  for (const one of lost) if (!first.has(one.module)) first.set(one.module, one);
+  return [...first.values()].map((one) => `${one.why} at ${labelOf(one.module, one.address)}`).join('; ');
 }
 
 /** `libc.so.6 openat64+0x1f`, or the offset in the file where there is no name. */

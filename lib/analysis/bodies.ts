@@ -4,7 +4,7 @@
 import { firstRelocation, relocationTypes } from '../elf/relocations.ts';
 import { type CodeFile, functionAt, lastNotAbove, padsOf, regionAt, use } from './code.ts';
 import { Kept, keptFor } from './kept.ts';
-import { firstSite, sitesBetween, tableEntries } from './tables.ts';
+import { firstSite, MAX_TABLE, sitesBetween, tableEntries } from './tables.ts';
 import { type Module, relocationTargets, type Spot, type World } from './world.ts';
 import { flow, found, readInstruction } from './x86-64/lengths.ts';
 import { type Operation, readOperation } from './x86-64/operations.ts';
@@ -115,7 +115,7 @@ function wordTable(code: CodeFile, table: number): readonly number[] {
   const region = code.regions[regionAt(code, table)];
   if (region === undefined || region.isCode || region.offset === undefined) return [];
   const entries: number[] = [];
-  for (let at = table; at + 8 <= region.end && entries.length < 4096; at += 8) {
+  for (let at = table; at + 8 <= region.end && entries.length < MAX_TABLE; at += 8) {
     let address = Number(code.elf.bytes.readBigUInt64LE(region.offset + (at - region.start)));
     if (!code.isFixed) {
       const index = firstRelocation(code.relocations, at);

@@ -3,7 +3,7 @@
 
 import { readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { eachLibrary } from './plugins.ts';
+import { type Cut, eachLibrary } from './plugins.ts';
 import { scriptText } from './programs.ts';
 
 /** Folders of libraries that programs are linked with. That one is named says nothing. */
@@ -18,7 +18,7 @@ const DEPTH = 2;
 
 /** The libraries in a folder that a string names, and in its folders; none if it is no folder of plug-ins. What was looked at
  * goes into `seen`. */
-export function librariesIn(path: string, seen: Set<string>): readonly string[] {
+export function librariesIn(path: string, seen: Set<string>, cut: Cut): readonly string[] {
   const folder = resolve(path);
   const isPlain =
     !folder.startsWith('/') || /^\/(proc|sys|dev|tmp|run|home|root|var\/tmp)(\/|$)/.test(folder);
@@ -26,6 +26,7 @@ export function librariesIn(path: string, seen: Set<string>): readonly string[] 
   const found: string[] = [];
   eachLibrary(folder, DEPTH, seen, (path) => {
     if (found.length < MAX_LIBRARIES) found.push(path);
+    else cut(`${folder}: more than ${MAX_LIBRARIES} libraries`);
   });
   return found;
 }
@@ -37,12 +38,17 @@ export function configuredLibraries(
   files: readonly string[],
   roots: readonly string[],
   seen: Set<string>,
+  cut: Cut,
 ): readonly string[] {
   const found = new Set<string>();
   const queue = [...files];
   const done = new Set<string>();
-  for (let file = queue.shift(); file !== undefined && done.size < MAX_FILES; file = queue.shift()) {
+  for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
     if (done.has(file)) continue;
+    if (done.size === MAX_FILES) {
+      cut(`more than ${MAX_FILES} configuration files`);
+      break;
+    }
     done.add(file);
     const text = scriptText(file);
     if (text === undefined) continue;

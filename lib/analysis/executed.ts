@@ -29,7 +29,12 @@ export function startExecuted(work: Work, path: string, startsByLibrary: boolean
     if (modules.has(own)) for (const one of helpersNamed(work, text, folders)) meant.add(one);
   let round: Iterable<string> = meant;
   for (;;) {
-    const fresh = [...round].filter((one) => !all.has(one)).slice(0, MAX_PROGRAMS - all.size);
+    const unknown = [...round].filter((one) => !all.has(one));
+    const fresh = unknown.slice(0, MAX_PROGRAMS - all.size);
+    if (fresh.length < unknown.length)
+      work.notices.push(
+        `more than ${MAX_PROGRAMS} programs are executed: left out are ${unknown.slice(fresh.length).map(short).join(', ')}; give those that it executes with --also PROGRAM`,
+      );
     if (fresh.length === 0) break;
     const next = new Set<string>();
     for (const one of fresh) {
@@ -43,7 +48,13 @@ export function startExecuted(work: Work, path: string, startsByLibrary: boolean
   }
   // Most of these are there by chance: that is no reason to follow them further.
   for (const one of guessed) {
-    if (all.has(one) || all.size >= MAX_PROGRAMS) continue;
+    if (all.has(one)) continue;
+    if (all.size >= MAX_PROGRAMS) {
+      work.notices.push(
+        `more than ${MAX_PROGRAMS} programs are named: give those that it executes with --also PROGRAM`,
+      );
+      break;
+    }
     all.add(one);
     tryStart(work, one);
   }

@@ -6,7 +6,7 @@ import { findLibrary } from '../elf/search.ts';
 import { SandboxError } from '../errors.ts';
 import { configuredLibraries, librariesIn } from './configuration.ts';
 import { keptFor } from './kept.ts';
-import { families, familyFiles, nameServices } from './plugins.ts';
+import { type Cut, families, familyFiles, nameServices } from './plugins.ts';
 import { searchPathOf, startOf } from './programs.ts';
 import {
   addEntry,
@@ -60,7 +60,8 @@ export function settle(work: Work, withPlugins: boolean): void {
       if (by === undefined || !canLoad(reach, by)) continue;
       work.familiesDone.add(family.name);
       work.question.progress?.(`${family.name}`);
-      for (const file of familyFiles(family, by.path, work.files)) tryPlugin(work, file, by, family.name);
+      for (const file of familyFiles(family, by.path, work.files, cutOf(work)))
+        tryPlugin(work, file, by, family.name);
     }
     if (
       modules === world.modules.length &&
@@ -71,6 +72,11 @@ export function settle(work: Work, withPlugins: boolean): void {
       return;
   }
 }
+
+const cutOf =
+  ({ notices }: Work): Cut =>
+  (what) =>
+    notices.push(`${what}: the others are left out; give those that it loads with --plugin PATH`);
 
 /** A string that reached code names: a library, or a function that is looked up by name. */
 function mention(work: Work, text: string, module: Module): void {
@@ -84,7 +90,8 @@ function mention(work: Work, text: string, module: Module): void {
   addOffered(work.reach, text);
   if (LIBRARY_NAME.test(text)) work.wanted.push([text, module, 'named in the code']);
   if (text.startsWith('/') && (isFirst(work, module) || opensLibraries(module))) {
-    for (const path of librariesIn(text, work.files)) work.wanted.push([path, module, `in ${text}`]);
+    for (const path of librariesIn(text, work.files, cutOf(work)))
+      work.wanted.push([path, module, `in ${text}`]);
     if (isFirst(work, module)) {
       if (/^\/usr\/(local\/)?(lib|share|libexec)\/[\w.+/-]+$/.test(text)) work.roots.add(text);
       if (/^\/etc\/[\w.+/-]+\.(conf|cfg)$/.test(text)) work.configurations.add(text);
@@ -114,10 +121,10 @@ const isFirst = (work: Work, module: Module) => module.path === work.programs[0]
 
 const LOADS = /^(dlopen|dlmopen|lt_dlopen(ext|advise)?|g_module_open(_full)?|apr_dso_load|uv_dlopen)$/;
 
-export const opensLibraries = (module: Module) => imports(module, LOADS);
+const opensLibraries = (module: Module) => imports(module, LOADS);
 
 /** Whether reached code of a file can load libraries: by a function that it names, or, where it names none, by means of its own. */
-export const canLoad = (reach: Reach, module: Module) =>
+const canLoad = (reach: Reach, module: Module) =>
   !opensLibraries(module) || isImportReached(reach, module, LOADS);
 
 /** Libraries that configuration files name: those on the command line, and those that the program's own strings name. */
@@ -128,7 +135,12 @@ function loadConfigured(work: Work): void {
   work.usesWords = true;
   for (const word of words) work.texts.add(word);
   for (const file of work.configurations) work.files.add(file);
-  for (const path of configuredLibraries([...words, ...work.configurations], [...work.roots], work.files))
+  for (const path of configuredLibraries(
+    [...words, ...work.configurations],
+    [...work.roots],
+    work.files,
+    cutOf(work),
+  ))
     work.wanted.push([path, own, 'named in a configuration file']);
 }
 

@@ -20,6 +20,8 @@ export interface CallSite extends Spot {
   readonly lost: readonly Lost[];
   /** The number comes out of a structure, in the way of a C library that lets every thread change its identity. */
   readonly isSetId: boolean;
+  /** A function that hands the number on may be looked up by name, and called with any number. */
+  readonly isOpen: boolean;
   /** int 0x80 or sysenter: another ABI's numbers. */
   readonly isForeign: boolean;
 }
@@ -46,6 +48,7 @@ const plain = {
   strange: [],
   lost: [],
   isSetId: false,
+  isOpen: false,
   isForeign: false,
 } satisfies Partial<CallSite>;
 
@@ -65,7 +68,7 @@ export function callSites(reach: Reach, abi: Abi): readonly CallSite[] {
 }
 
 function callSite(reach: Reach, spot: Spot, abi: Abi): CallSite {
-  const { constants, lost } = valuesBefore(reach, spot, RAX);
+  const { constants, lost, isOpen } = valuesBefore(reach, spot, RAX);
   const names = new Set<string>();
   const strange: number[] = [];
   for (const value of constants) {
@@ -82,6 +85,7 @@ function callSite(reach: Reach, spot: Spot, abi: Abi): CallSite {
     strange,
     lost: isSetId ? [] : lost,
     isSetId,
+    isOpen,
   };
 }
 

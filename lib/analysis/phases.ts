@@ -48,9 +48,9 @@ export function laterReach(whole: Reach, program: Module, starting: ReadonlySet<
     addModuleRoots(reach, module, !starting.has(module));
   }
   // Roots that are no file's own: the vDSO, names that are looked up, exports of plug-ins.
-  for (const { spot, why, by } of whole.given) {
+  for (const { spot, why, by, isNamed } of whole.given) {
     if (by === undefined) addRoot(reach, spot, why);
-    else addLookup(reach, spot, by);
+    else addLookup(reach, spot, by, isNamed);
   }
   run(reach);
   for (const module of world.modules) {

@@ -36,7 +36,8 @@ export type Source =
       readonly width: number;
       readonly steps: readonly Step[];
     }
-  | { readonly kind: 'unknown'; readonly why: string };
+  /** `address`: of something in the file. */
+  | { readonly kind: 'unknown'; readonly why: string; readonly address?: number };
 
 export interface Load {
   readonly kind: 'load';
@@ -128,7 +129,7 @@ function sourceOf(where: Where, origin: Origin, ...more: readonly Step[]): Sourc
       return { ...origin, first, second, steps: more };
     }
     case 'address':
-      return { kind: 'unknown', why: 'an address' };
+      return { kind: 'unknown', why: 'an address', ...(more.length === 0 && { address: origin.address }) };
     case 'unknown':
       return origin;
   }

@@ -60,18 +60,21 @@ export const families: readonly Family[] = [
 ];
 
 const MAX_FILES = 5000;
-const MAX_DEPTH = 12;
 
-/** The libraries in a family's folders; `folders` that were looked at go into `seen`, so that a cache can notice new ones. */
-export function familyFiles(family: Family, origin: string, seen: Set<string>): readonly string[] {
+/** Is told what is left out because there is too much of it. */
+export type Cut = (what: string) => void;
+
+/** The libraries in a family's folders; `folders` that were looked at go into `seen`, so that a cache can notice new ones. `cut` is told
+ * where there are more than are taken. */
+export function familyFiles(family: Family, origin: string, seen: Set<string>, cut: Cut): readonly string[] {
   const files: string[] = [];
   for (const pattern of family.folders) {
     const isDeep = pattern.endsWith('/**');
     const plain = (isDeep ? pattern.slice(0, -3) : pattern).replace('%', dirname(origin));
     for (const folder of expand(plain, seen))
-      eachLibrary(folder, isDeep ? MAX_DEPTH : 0, seen, (path) => {
-        if (files.length < MAX_FILES && statSync(path, { throwIfNoEntry: false })?.isFile() === true)
-          files.push(realpathSync(path));
+      eachLibrary(folder, isDeep ? Number.POSITIVE_INFINITY : 0, seen, (path) => {
+        if (files.length >= MAX_FILES) cut(`${folder}: more than ${MAX_FILES} libraries`);
+        else if (statSync(path, { throwIfNoEntry: false })?.isFile() === true) files.push(realpathSync(path));
       });
   }
   return [...new Set(files)];

@@ -43,7 +43,14 @@ export interface Reach {
   /** Functions whose names files know that look up names, to call them through a pointer; by node. */
   readonly lookedUp: Set<number>;
   /** Beginnings that belong to no file's own start and end: names that are looked up, exports of what is loaded by name. */
-  readonly given: { readonly spot: Spot; readonly why: string; readonly by?: Module }[];
+  readonly given: {
+    readonly spot: Spot;
+    readonly why: string;
+    readonly by?: Module;
+    readonly isNamed?: boolean;
+  }[];
+  /** Those of the functions that are looked up whose names were followed to where they are, by node. */
+  readonly named: Set<number>;
   /** Functions that a pointer leads to which code has kept, by node. */
   readonly taken: Set<number>;
   /** Functions that are known to be called no more, by address: taking their address leads nowhere. */
@@ -67,6 +74,7 @@ export function newReach(world: World, barred: Reach['barred'] = new Map()): Rea
     roots: new Map(),
     entries: new Set(),
     lookedUp: new Set(),
+    named: new Set(),
     given: [],
     taken: new Set(),
     barred,
@@ -88,12 +96,13 @@ export function addRoot(reach: Reach, spot: Spot, why: string): void {
   visit(reach, spot, ROOT, 0, why);
 }
 
-/** A function whose name a file looks up, to call it through a pointer. */
-export function addLookup(reach: Reach, spot: Spot, by: Module): void {
+/** A function whose name a file looks up, to call it through a pointer; `isNamed`: it does so for certain. */
+export function addLookup(reach: Reach, spot: Spot, by: Module, isNamed = false): void {
   grow(reach);
-  reach.given.push({ spot, why: '', by });
+  reach.given.push({ spot, why: '', by, isNamed });
   const index = functionAt(spot.module.code, spot.address);
   if (index >= 0) reach.lookedUp.add(spot.module.base + index);
+  if (index >= 0 && isNamed) reach.named.add(spot.module.base + index);
   visit(reach, spot, LOOKUP, 0, `looked up by name in ${by.path.slice(by.path.lastIndexOf('/') + 1)}`);
 }
 

@@ -17,7 +17,8 @@ export interface Mention {
   readonly isOption: boolean;
 }
 
-const MAX_LENGTH = 200;
+/** A path has no more (PATH_MAX of linux/limits.h); names of functions in C++ can have hundreds. */
+const MAX_LENGTH = 4096;
 
 /** Strings named by the nodes that were reached since `from` (an index in the search's queue). */
 export function* mentions(reach: Reach, from: number): Generator<Mention> {
@@ -69,12 +70,12 @@ function* allStrings(module: Module, start: number, end: number): Generator<Ment
   const region = code.regions[regionAt(code, start)]!;
   if (region.offset === undefined) return;
   const text = code.elf.bytes.toString('latin1', region.offset, region.offset + (end - start));
-  for (const match of text.matchAll(/(?<=\0|^)[\x21-\x7e]{2,200}(?=\0)/g))
+  for (const match of text.matchAll(/(?<=\0|^)[\x21-\x7e]{2,4096}(?=\0)/g))
     yield { text: match[0], module, isChoosing: false, isOption: false };
 }
 
 /** A printable string in read-only memory. */
-function stringAt(code: CodeFile, address: number): string | undefined {
+export function stringAt(code: CodeFile, address: number): string | undefined {
   const region = code.regions[regionAt(code, address)];
   if (region === undefined || region.isCode || region.offset === undefined || region.isSlots)
     return undefined;

@@ -4,7 +4,8 @@ import { firstFrom } from '../elf/order.ts';
 import { regionAt } from './code.ts';
 import type { Module } from './world.ts';
 
-const MAX_TABLE = 4096;
+/** More than any compiler makes: a bound for files that are made to take long. */
+export const MAX_TABLE = 1 << 16;
 
 /** The addresses of code that a table of distances could name, up to the first that is none. */
 export function tableEntries(module: Module, table: number): readonly number[] {

@@ -12,23 +12,29 @@ const twice = new Kept<Module, number, boolean>();
 
 /** Whether a call at an address can come back twice. */
 export function returnsTwice(world: World, module: Module, address: number): boolean {
-  return calleesOf(world, module, address).some((callee) => comesBackTwice(world, callee, MAX_STUBS));
+  return calleesOf(world, module, address).some((callee) => comesBackTwice(world, callee));
 }
 
-/** One function that only jumps to another, and so on (glibc's setjmp, _setjmp and __sigsetjmp). */
-const MAX_STUBS = 3;
+/** Functions that jump to another at their end, and so on (glibc's setjmp, _setjmp and __sigsetjmp). Of more than these each can. */
+const MAX_JUMPED = 100;
+const keeping = new Kept<Module, number, boolean>();
 
-function comesBackTwice(world: World, { module, address }: Spot, stubs: number): boolean {
-  const { code } = module;
-  const index = functionAt(code, address);
-  if (index < 0 || module.isSurface) return false;
-  return twice.get(
-    module,
-    index,
-    () =>
-      keepsRegisters(module, index) ||
-      (stubs > 0 && leavesBy(world, module, index).some((to) => comesBackTwice(world, to, stubs - 1))),
-  );
+function comesBackTwice(world: World, start: Spot): boolean {
+  const index = functionAt(start.module.code, start.address);
+  if (index < 0 || start.module.isSurface) return false;
+  return twice.get(start.module, index, () => {
+    const seen = new Set<number>();
+    const queue = [start];
+    for (let spot = queue.pop(); spot !== undefined; spot = queue.pop()) {
+      const { module } = spot;
+      const at = functionAt(module.code, spot.address);
+      if (at < 0 || module.isSurface || seen.has(module.base + at)) continue;
+      seen.add(module.base + at);
+      if (seen.size > MAX_JUMPED || keeping.get(module, at, () => keepsRegisters(module, at))) return true;
+      queue.push(...leavesBy(world, module, at));
+    }
+    return false;
+  });
 }
 
 const RAX = 0;

@@ -42,6 +42,8 @@ export interface Values {
   readonly constants: ReadonlySet<number>;
   /** Where other values may come from; empty: there are none. */
   readonly lost: readonly Lost[];
+  /** A function on the way may be looked up by name: from there come no values. */
+  readonly isOpen: boolean;
 }
 
 /** Registers that were asked for together, in one of the ways to come there. */
@@ -68,6 +70,8 @@ export interface Wanted {
   readonly registers: readonly number[];
   /** The first register is a call's number: 32 bits that have to be known, and calls through pointers are looked at. */
   readonly isNumbered: boolean;
+  /** The first register is an address, which has to be known: see `addressesBefore`. */
+  readonly isAddress?: boolean;
   /** States that are looked at. What needs more has a loop that changes a value, or very many callers. */
   readonly budget: number;
 }
@@ -75,6 +79,8 @@ export interface Wanted {
 const NUMBER_BUDGET = 20_000;
 const OPERAND_BUDGET = 600;
 const MAX_LOST = 8;
+const MAX_LOST_NAMES = 64;
+const TOO_MANY = 'too many ways lead here';
 const MAX_CONTEXTS = 400;
 /** What happens to one value at one place, on different ways, before it is joined. */
 const MAX_VARIANTS = 12;
@@ -117,7 +123,34 @@ export function valuesBefore(reach: Reach, spot: Spot, register: number): Values
     budget: NUMBER_BUDGET,
   });
   const constants = new Set(found.contexts.map((one) => Number(one.values[0]!.value)));
-  return { constants, lost: found.lost };
+  return { constants, lost: found.lost, isOpen: found.isOpen };
+}
+
+/** Addresses in files, or plain numbers (`module` is then the file that they stand in). */
+export interface Addresses {
+  readonly found: readonly { readonly spot: Spot; readonly isNumber: boolean }[];
+  /** Where others may come from. */
+  readonly lost: readonly Lost[];
+}
+
+/** Addresses of all files in one number: the file's index, counted from 1, above the address. */
+const ADDRESS_BITS = 48n;
+
+/** Which addresses `register` can hold just before the instruction at `spot`. */
+export function addressesBefore(reach: Reach, spot: Spot, register: number): Addresses {
+  const { contexts, lost, isGivenUp } = contextsBefore(reach, spot, {
+    registers: [register],
+    isNumbered: false,
+    isAddress: true,
+    budget: NUMBER_BUDGET,
+  });
+  const found = contexts.map(({ values, spot: at }) => {
+    const { value } = values[0]!;
+    const module = reach.world.modules[Number(value >> ADDRESS_BITS) - 1];
+    const address = Number(BigInt.asUintN(Number(ADDRESS_BITS), value));
+    return { spot: { module: module ?? at.module, address }, isNumber: module === undefined };
+  });
+  return { found, lost: isGivenUp ? [...lost, { ...spot, why: TOO_MANY }] : lost };
 }
 
 /** What the wanted registers can hold together just before the instruction at `spot`. */
@@ -142,13 +175,12 @@ function ask(reach: Reach, spot: Spot, places: readonly Place[], wanted: Wanted)
   };
   let left = wanted.budget;
   for (let state = search.queue.pop(); state !== undefined; state = search.queue.pop()) {
-    if (search.lost.length >= MAX_LOST) break;
     const widened = widen(search, state);
     const key = keyOf(widened);
     if (search.seen.has(key)) continue;
     if (left-- === 0 || search.contexts.size > MAX_CONTEXTS) {
       search.isGivenUp = true;
-      if (wanted.isNumbered) search.lost.push({ ...spotOf(state), why: 'too many ways lead here' });
+      if (wanted.isNumbered) addLost(search, { ...spotOf(state), why: TOO_MANY });
       break;
     }
     search.seen.add(key);
@@ -165,6 +197,14 @@ function ask(reach: Reach, spot: Spot, places: readonly Place[], wanted: Wanted)
     isOpen: search.isOpen,
     isGivenUp: search.isGivenUp || (search.contexts.size === 0 && !wanted.isNumbered),
   };
+}
+
+/** The first of them are enough to say; but the search goes on, for what else is found counts, too. */
+function addLost(search: Search, lost: Lost): void {
+  const { module, address, why } = lost;
+  const isKnown = (one: Lost) => one.module === module && one.address === address && one.why === why;
+  const most = search.wanted.isAddress === true ? MAX_LOST_NAMES : MAX_LOST;
+  if (search.lost.length < most && !search.lost.some(isKnown)) search.lost.push(lost);
 }
 
 const spotOf = ({ module, address }: Spot): Spot => ({ module, address });
@@ -228,10 +268,11 @@ function done(steps: Steps, bits: Bits, lost: Lost | undefined): Track {
 /** Whether all values are found: then they are kept. A number that is lost ends a way, too. */
 function settled(search: Search, state: State): boolean {
   const { tracks } = state;
-  if (search.wanted.isNumbered) {
+  const { isNumbered, isAddress } = search.wanted;
+  if (isNumbered || isAddress === true) {
     const first = tracks[0]!;
-    if (first.kind === 'done' && !isExact(first.bits, NUMBER_BITS)) {
-      search.lost.push(first.lost ?? { ...spotOf(state), why: 'a number in part' });
+    if (first.kind === 'done' && !isExact(first.bits, isNumbered ? NUMBER_BITS : 64)) {
+      addLost(search, first.lost ?? { ...spotOf(state), why: 'a number in part' });
       return true;
     }
   }
@@ -346,6 +387,10 @@ function tracksOf(
   track: Track & { kind: 'open' },
   source: Source,
 ): readonly Track[] {
+  if (source.kind === 'unknown' && source.address !== undefined && search.wanted.isAddress === true) {
+    const value = (BigInt(spot.module.index + 1) << ADDRESS_BITS) | BigInt(source.address);
+    return [done(track.steps, exactly(value), undefined)];
+  }
   if (source.kind === 'unknown') return [done(track.steps, unknownBits, { ...spot, why: source.why })];
   const steps = source.steps.reduceRight<Steps>((all, one: Step) => withStep(all, one), track.steps);
   switch (source.kind) {

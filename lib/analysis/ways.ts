@@ -20,8 +20,8 @@ export type Way =
   | { readonly kind: 'run-on'; readonly spot: Spot }
   /** Through a pointer that comes from there; undefined: it is not known from where. */
   | { readonly kind: 'pointer'; readonly taking: Taking | undefined }
-  /** Perhaps there are others: a file that looks up names knows its name, or a jump leads nobody knows where. A number is not
-   * taken to come from there, an argument can. */
+  /** Perhaps there are others: the function's name stands in a file that looks up names. A number is not taken to come from there,
+   * which is said; an argument can. */
   | { readonly kind: 'unsure'; readonly why: string }
   | { readonly kind: 'lost'; readonly why: string };
 
@@ -64,7 +64,7 @@ function* findWays(reach: Reach, spot: Spot, index: number): Generator<Way> {
   for (const jump of body.jumps.get(address) ?? []) yield { kind: 'step', address: jump };
   if (body.tableTargets.has(address))
     for (const jump of body.indirectJumps) yield { kind: 'step', address: jump };
-  if (isWild(reach, module, index)) yield { kind: 'unsure', why: 'a jump whose table is not found' };
+  if (isWild(reach, module, index)) yield { kind: 'lost', why: 'a jump whose table is not found' };
   if (reach.pads.get(module)?.has(address) === true)
     yield { kind: 'lost', why: 'a place where the unwinder goes on' };
   // A label that a table of this function names is no function to be called.
@@ -124,6 +124,7 @@ function* fromElsewhere(reach: Reach, spot: Spot, index: number, isStart: boolea
     const node = spot.module.base + index;
     if (reach.entries.has(node) || (reach.lookedUp.has(node) && reach.from[node] === -1))
       yield { kind: 'lost', why: `an entry (${reach.roots.get(node) ?? ''})` };
+    else if (reach.named.has(node)) yield { kind: 'lost', why: 'a function that is looked up by name' };
     else if (reach.lookedUp.has(node)) yield { kind: 'unsure', why: 'a function that is looked up by name' };
     if (reach.taken.has(node)) yield { kind: 'pointer', taking: undefined };
   }

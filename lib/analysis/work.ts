@@ -30,6 +30,8 @@ export interface Work {
   readonly wanted: [name: string, by: Module, why: string][];
   readonly familiesDone: Set<string>;
   readonly librariesDone: Set<string>;
+  /** Functions that are looked up by names which are known, by place. */
+  readonly looked: Set<string>;
   /** Folders of its own that the program names, and configuration files. */
   readonly roots: Set<string>;
   readonly configurations: Set<string>;
@@ -56,6 +58,7 @@ export function newWork(question: Asked): Work {
     wanted: [],
     familiesDone: new Set(),
     librariesDone: new Set(),
+    looked: new Set(),
     roots: new Set(),
     configurations: new Set(),
     commands: new Set(),

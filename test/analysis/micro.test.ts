@@ -5,6 +5,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { policyOfAnalysis } from '../../lib/analysis/policy.ts';
+import { limits } from './limits.ts';
 import { pitfalls } from './pitfalls.ts';
 import { analysisOf, build, micros, runsUnder } from './programs.ts';
 import { throughPointers } from './through-pointers.ts';
@@ -16,7 +17,7 @@ const ways = [
   ['-Os', true],
 ] as const;
 
-describe.each([...micros, ...pitfalls, ...throughPointers])('$name', (micro) => {
+describe.each([...micros, ...pitfalls, ...throughPointers, ...limits])('$name', (micro) => {
   test.each(
     micros.includes(micro) ? ways : ways.slice(0, 3),
   )('%s, position independent: %s', (optimisation, isPie) => {

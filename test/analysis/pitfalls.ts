@@ -17,7 +17,7 @@ const assembly = (name: string, text: string) =>
   `__asm__(".text\\n.type ${name},@function\\n${text.replaceAll('\n', '\\n').replaceAll('"', '\\"')}\\n");`;
 
 /** A C library's own way to come back to a place, under a name that nothing knows. */
-const jumps = `
+export const jumps = `
 ${assembly(
   'mark',
   `.cfi_startproc

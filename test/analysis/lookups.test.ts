@@ -1,0 +1,104 @@
+// Names that are handed to the loader while a program runs are followed to their strings through wrappers in any file; where they
+// cannot be, the answer says where. And a number that goes through a pointer into another file is not known.
+
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { policyOfAnalysis } from '../../lib/analysis/policy.ts';
+import { temporaryFolder } from '../support/temporary.ts';
+import { analysisOf, runsUnder } from './programs.ts';
+
+const folder = temporaryFolder('lookups');
+let count = 0;
+
+const head = `
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <stdio.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+`;
+
+function compile(file: string, source: string, ...words: string[]): string {
+  writeFileSync(`${file}.c`, `${head}${source}`);
+  execFileSync('gcc', ['-O2', '-w', '-o', file, `${file}.c`, ...words]);
+  return file;
+}
+
+/** A program with `body` in main, linked to a library. */
+function ask(library: string, body: string) {
+  const name = `sandboxnames${count++}`;
+  const file = compile(join(folder, `lib${name}.so`), library, '-shared', '-fPIC');
+  const main = `void *find(const char *), *bring(const char *); static volatile long numbers[] = { SYS_getpid, SYS_getppid };
+    int main(int count, char **words) { ${body}; return 0; }`;
+  const program = compile(join(folder, name), main, file, `-Wl,-rpath,${folder}`);
+  const analysis = analysisOf(program);
+  return { analysis, program, notices: analysis.notices.join('\n'), name };
+}
+
+const long = `long_${'x'.repeat(300)}`;
+const wrappers = `void *find(const char *name) { return dlsym(RTLD_DEFAULT, name); } void *bring(const char *name) { return dlopen(name, RTLD_NOW); }`;
+
+test('a name that only the program has, looked up by a library, however long', () => {
+  const { analysis, program, notices } = ask(
+    `${wrappers} int ${long}(void) { return syscall(SYS_acct, (char *)0) * 0; } int never(void) { return syscall(SYS_swapoff, 0); }`,
+    `((int (*)(void))find("${long}"))()`,
+  );
+  expect(analysis.calls.has('acct')).toBe(true);
+  expect(analysis.calls.has('swapoff')).toBe(false);
+  expect(notices).not.toMatch(/looked up by names|names are not known/);
+  runsUnder(policyOfAnalysis(analysis), program);
+});
+
+test('names that come from the command line are said, with their places', () => {
+  const { notices, name, analysis, program } = ask(
+    wrappers,
+    'if (count > 1) { find(words[1]); bring(words[1]); }',
+  );
+  const place = new RegExp(`\\((?:[^)]*; )?[^;)]* at ${name} `);
+  expect(notices.split('\n').find((one) => one.startsWith('functions are looked up'))).toMatch(place);
+  expect(notices.split('\n').find((one) => one.startsWith('libraries whose names'))).toMatch(place);
+  runsUnder(policyOfAnalysis(analysis), program);
+});
+
+test('a library that is named to a wrapper comes with what it exports', () => {
+  compile(
+    join(folder, 'plugged'),
+    'int plugged(void) { return syscall(SYS_acct, (char *)0); }',
+    '-shared',
+    '-fPIC',
+  );
+  const { analysis, notices } = ask(wrappers, `bring("${join(folder, 'plugged')}")`);
+  expect(analysis.calls.has('acct')).toBe(true);
+  expect(notices).not.toMatch(/names are not known/);
+});
+
+test.each([
+  ['syscall(2) that is looked up by its name', '((long (*)(long))find("syscall"))(numbers[count & 1])'],
+  [
+    'syscall(2) that a thread begins with',
+    'pthread_t thread; pthread_create(&thread, 0, (void *(*)(void *))syscall, (void *)numbers[count & 1]); pthread_join(thread, 0); ((long (*volatile)(long))syscall)(SYS_getuid)',
+  ],
+  [
+    'syscall(2) that is handed to the C library to be called',
+    'on_exit((void (*)(int, void *))syscall, 0); exit(numbers[count & 1])',
+  ],
+])('%s: any number', (_, body) => {
+  const { analysis, program } = ask(wrappers, body);
+  expect(analysis.unknown.length).toBeGreaterThan(0);
+  expect(analysis.notices.join('\n')).toMatch(/the number of a call is not known at libc\.so\.6 syscall/);
+  runsUnder(policyOfAnalysis(analysis), program);
+});
+
+test('syscall(2) through a pointer that stays in sight, as compilers keep it for several calls', () => {
+  const { analysis, program } = ask(
+    wrappers,
+    'long (*f)(long, ...) = count > 2 ? (long (*)(long, ...))&syscall : (long (*)(long, ...))getpgid; f(SYS_getuid); f(SYS_getpid)',
+  );
+  expect(analysis.unknown).toEqual([]);
+  expect(['getuid', 'getpid'].every((one) => analysis.calls.has(one))).toBe(true);
+  runsUnder(policyOfAnalysis(analysis), program);
+});
