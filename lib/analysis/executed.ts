@@ -1,5 +1,6 @@
 // Which programs the one that is analysed executes: those that the user named, and what the command line, scripts and strings name.
 
+import { realpathSync } from 'node:fs';
 import { SandboxError } from '../errors.ts';
 import { helpersIn } from './helpers.ts';
 import { settle, tryStart } from './loading.ts';
@@ -21,6 +22,8 @@ const ITSELF = '/proc/self/exe';
 export function startExecuted(work: Work, path: string, startsByLibrary: boolean): boolean {
   searched(work, path);
   const { meant, guessed } = executed(work, path);
+  // `sh -c 'gcc …'` executes what `gcc …` does.
+  const asked = [...meant];
   if (startsByLibrary && work.names.has(SHELL)) meant.add(SHELL);
   const all = new Set<string>();
   const folders = new Set<string>();
@@ -46,6 +49,11 @@ export function startExecuted(work: Work, path: string, startsByLibrary: boolean
     for (const one of pathsNamed(work, folders)) next.add(one);
     round = next;
   }
+  for (const one of asked) {
+    const module = programOf(work, one);
+    if (module === undefined || module === own) continue;
+    for (const name of believed(work, module, searchedNames(work, module, path))) guessed.add(name);
+  }
   // Most of these are there by chance: that is no reason to follow them further.
   for (const one of guessed) {
     if (all.has(one)) continue;
@@ -59,6 +67,15 @@ export function startExecuted(work: Work, path: string, startsByLibrary: boolean
     tryStart(work, one);
   }
   return all.size > 0;
+}
+
+/** The file that a name's start loads, if it was. */
+function programOf(work: Work, path: string): Module | undefined {
+  try {
+    return work.world.byPath.get(realpathSync(path));
+  } catch {
+    return undefined;
+  }
 }
 
 /** Programs whose path, or whose folder's, stands in a file that executes some. `folders`: which were looked into. */
@@ -134,21 +151,20 @@ function named(name: string, path: string): readonly string[] {
 /** Of programs that the program's own strings name. Of more than these most are there by chance, and each brings its code. */
 const MAX_NAMES = 64;
 
+interface Name {
+  readonly text: string;
+  readonly program: string;
+}
+
 /** Paths of programs that a program's own strings name, and names in PATH where it asks the C library to search there. */
 function constantPrograms(work: Work, own: Module, path: string): readonly string[] {
-  const isSearching = imports(own, /^(execl?vpe?|execlp|posix_spawnp)$/);
   const paths: string[] = [];
-  const names: { text: string; program: string }[] = [];
   for (const [text, modules] of work.names) {
-    if (!modules.has(own) || text.length < 2) continue;
+    if (!modules.has(own)) continue;
     if (text === ITSELF) paths.push(own.path);
-    else if (text.startsWith('/')) {
-      if (isExecutable(text)) paths.push(text);
-    } else if (isSearching && !text.includes('/')) {
-      const program = inPath(text, path);
-      if (program !== undefined) names.push({ text, program });
-    }
+    else if (text.startsWith('/') && isExecutable(text)) paths.push(text);
   }
+  const names = [...searchedNames(work, own, path)];
   // system(3) and popen(3): the first word of each command, behind assignments.
   if (imports(own, /^(system|popen)$/)) {
     for (const part of [...work.commands].flatMap((text) => text.split(/[|;&]+/))) {
@@ -157,11 +173,26 @@ function constantPrograms(work: Work, own: Module, path: string): readonly strin
       if (program !== undefined) names.push({ text: word!, program });
     }
   }
-  if (names.length <= MAX_NAMES) return [...paths, ...new Set(names.map((one) => one.program))];
-  // The usual ones are believed to be meant.
-  const usual = names.filter(({ text }) => shellUtilities.some((one) => one === text));
+  return [...paths, ...believed(work, own, names)];
+}
+
+/** Names of programs in PATH that a program's own strings are, if it has them searched there. */
+function searchedNames(work: Work, own: Module, path: string): readonly Name[] {
+  if (!imports(own, /^(execl?vpe?|execlp|posix_spawnp)$/)) return [];
+  const names: Name[] = [];
+  for (const [text, modules] of work.names) {
+    if (!modules.has(own) || text.length < 2 || text.includes('/')) continue;
+    const program = inPath(text, path);
+    if (program !== undefined) names.push({ text, program });
+  }
+  return names;
+}
+
+function believed(work: Work, own: Module, names: readonly Name[]): readonly string[] {
+  const programs = (some: readonly Name[]) => [...new Set(some.map((one) => one.program))];
+  if (names.length <= MAX_NAMES) return programs(names);
   work.notices.push(
     `${short(own.path)} names ${names.length} programs that it could search for, too many to include but usual utilities: give others that it executes with --also PROGRAM`,
   );
-  return [...paths, ...usual.map((one) => one.program)];
+  return programs(names.filter(({ text }) => shellUtilities.some((one) => one === text)));
 }

@@ -83,6 +83,14 @@ test('a program whose folder alone is named, as git names git-remote-http, and o
   expect(held(main)).toEqual(start(main));
 });
 
+test('a program that one of the command line looks up by its name', () => {
+  program('searched-for', 'personality(0xffffffff)');
+  program('searching', 'execlp("searched-for", "searched-for", NULL)');
+  const words = ['-c', 'searching; true'];
+  expect(start('sh', ...words)).toEqual({ status: 0, stdout: 'searching\nsearched-for\n', stderr: '' });
+  expect(held('sh', ...words)).toEqual(start('sh', ...words));
+});
+
 test('comments and pages of documentation name nothing', () => {
   const named = (text: string) => programsIn(text, '/usr/bin').map((path) => path.slice('/usr/bin/'.length));
   expect(named('#!/usr/bin/dash\n# rev this\n  # or xz\nwc -c < /dev/null # tac\n')).toEqual([
