@@ -46,26 +46,30 @@ export async function ask(name, also) {
   }
 }
 
-/** Calls by name, rules, calls of which each use has a condition, whether memory can be made executable (any of a few usual uses
- * of mmap and mprotect with PROT_EXEC is permitted), and how many arguments are held. */
+/** Calls by name, rules, calls of which each use has a condition, whether memory can be made executable, and such that can be
+ * written (any of a few usual uses of mmap and mprotect with PROT_EXEC is permitted), and how many arguments are held. */
 function shape(policy, args) {
   const allowed = policy.statements.filter((one) => one.action.kind === 'allow');
   const calls = allowed.flatMap((one) => one.calls);
   const names = new Set(calls.map((call) => call.target.name));
   const free = new Set(calls.filter((call) => call.when === undefined).map((call) => call.target.name));
   const permits = (call, args) => evaluate(policy, { call, args }).kind === 'allow';
-  const mapsExecutable = [4, 5, 6, 7].some(
+  // PROT_EXEC with and without the others; private and shared mappings of files, and mappings of nothing.
+  const [CODE, FILES, OTHERS] = [[4, 5, 6, 7], [0x02, 0x802, 0x812], [0x01, 0x11, 0x22, 0x32]];
+  const maps = (prot, flags) => permits('mmap', [0, 4096, prot, flags, 3, 0]);
+  const runsWritten = CODE.some(
     (prot) =>
       permits('mprotect', [0x1000, 4096, prot, 0, 0, 0]) ||
-      [0x01, 0x02, 0x12, 0x22, 0x32, 0x802, 0x812].some((flags) =>
-        permits('mmap', [0, 4096, prot, flags, 3, 0]),
-      ),
+      OTHERS.some((flags) => maps(prot, flags)) ||
+      ((prot & 2) !== 0 && FILES.some((flags) => maps(prot, flags))),
   );
+  const mapsExecutable = runsWritten || CODE.some((prot) => FILES.some((flags) => maps(prot, flags)));
   return {
     calls: names.size,
     rules: allowed.length,
     conditioned: names.size - free.size,
     mapsExecutable,
+    runsWritten,
     args,
   };
 }

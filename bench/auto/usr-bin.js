@@ -57,6 +57,9 @@ function summary(what, found) {
     `no memory can be mapped executable after main: ${share(found.filter((one) => !later(one).mapsExecutable).length, found.length)}`,
   );
   console.log(
+    `no memory that was written can be executed after main: ${share(found.filter((one) => !later(one).runsWritten).length, found.length)}`,
+  );
+  console.log(
     `a number that is not known: ${share(found.filter((one) => one.isUnknown).length, found.length)}`,
   );
 }

@@ -4,10 +4,10 @@
 
 import type { Abi } from '../linux/abi.ts';
 import { type Parameter, parametersOf } from '../linux/arguments.ts';
-import { constantValue } from '../linux/constants.ts';
 import { groupMembers } from '../linux/groups.ts';
 import { syscallNumber } from '../linux/syscalls.ts';
 import { type Bits, isExact, join, unknownBits } from './bits.ts';
+import { headersOf, heldToHeaders } from './executable.ts';
 import type { CallSite } from './numbers.ts';
 import type { Reach } from './reach.ts';
 import { type Context, contextsBefore, type Found, type Lost } from './values.ts';
@@ -74,13 +74,16 @@ export function argumentsOfCalls(
     if (asked.length > 0 && !isWide.has(name)) found.set(name, { asked, contexts: [] });
   }
   const made = new Set<string>();
+  const headers = headersOf(reach.world);
   for (const site of sites) {
     if (site.isForeign) continue;
     const wanted = site.names.filter((name) => found.has(name));
     for (const name of wanted) made.add(name);
     if (wanted.length === 0) continue;
-    for (const { name, context } of contextsOf(reach, site, wanted, abi))
-      found.get(name)!.contexts.push(context);
+    for (const { name, context } of contextsOf(reach, site, wanted, abi)) {
+      const { asked, contexts } = found.get(name)!;
+      contexts.push(...heldToHeaders(name, context, asked, headers, abi));
+    }
   }
   // A call without a place that makes it is permitted for a reason of its own.
   return new Map([...found].filter(([name]) => made.has(name)));
@@ -183,34 +186,6 @@ function alone(
 function anything(site: CallSite, name: string, abi: Abi, why: Lost): ArgumentContext {
   const asked = askedOf(name, abi);
   return { site, values: asked.map(() => unknownBits), lost: asked.map(() => why), from: why };
-}
-
-/** Calls that can make memory executable, by the argument that says so. */
-const executable: readonly (readonly [call: string, argument: string, flag: string])[] = [
-  ['mmap', 'prot', 'PROT_EXEC'],
-  ['mprotect', 'prot', 'PROT_EXEC'],
-  ['pkey_mprotect', 'prot', 'PROT_EXEC'],
-  ['remap_file_pages', 'prot', 'PROT_EXEC'],
-  ['shmat', 'shmflg', 'SHM_EXEC'],
-];
-
-/** Whether a program that makes the calls `names` can have memory made executable. */
-export function mapsExecutable(
-  names: ReadonlySet<string>,
-  known: ReadonlyMap<string, CallArguments>,
-  abi: Abi,
-): boolean {
-  return executable.some(([call, argument, flag]) => {
-    if (!names.has(call)) return false;
-    const found = known.get(call);
-    const at = found?.asked.findIndex((one) => one.parameter.names.includes(argument)) ?? -1;
-    if (found === undefined || at < 0) return true;
-    const bit = constantValue(flag, abi)!;
-    return found.contexts.some(({ values }) => {
-      const { known: bits, value } = values[at]!;
-      return (bits & bit) === 0n || (value & bit) !== 0n;
-    });
-  });
 }
 
 /** How many arguments are held to values: of those asked for, and of all that the calls `names` have. */

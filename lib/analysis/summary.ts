@@ -1,16 +1,17 @@
-// An analysis in figures: how many arguments are held to values, whether memory can be made executable, and what is not known.
+// An analysis in figures: how many arguments are held to values, what memory can be made executable, and what is not known.
 
 import { abis } from '../linux/abi.ts';
 import { type Analysis, labelOf } from './analyze.ts';
-import { type ArgumentCount, countArguments, mapsExecutable } from './arguments.ts';
+import { type ArgumentCount, countArguments } from './arguments.ts';
+import { executableMemory } from './executable.ts';
 
 export interface Summary {
   /** Arguments of all permitted calls. */
   readonly arguments: ArgumentCount;
-  /** Whether it can have memory made executable: a dynamic program maps its libraries so before main. */
-  readonly mapsExecutable: boolean;
+  /** What memory it can have made executable: a dynamic program maps its libraries before main, and often some later. */
+  readonly executable: ReturnType<typeof executableMemory>;
   /** From main on, where start-up is told apart. */
-  readonly afterMain?: { readonly calls: readonly string[] } & Pick<Summary, 'arguments' | 'mapsExecutable'>;
+  readonly afterMain?: { readonly calls: readonly string[] } & Pick<Summary, 'arguments' | 'executable'>;
   /** Arguments that are asked for and can be anything, each with the first place where it was lost. */
   readonly open: readonly { readonly call: string; readonly argument: string; readonly why: string }[];
 }
@@ -39,12 +40,10 @@ export function summaryOf(analysis: Pick<Analysis, 'calls' | 'arguments' | 'main
   };
 }
 
-function figuresOf(
-  part: Pick<Analysis, 'calls' | 'arguments'>,
-): Pick<Summary, 'arguments' | 'mapsExecutable'> {
+function figuresOf(part: Pick<Analysis, 'calls' | 'arguments'>): Pick<Summary, 'arguments' | 'executable'> {
   const names = new Set(part.calls.keys());
   return {
     arguments: countArguments(names, part.arguments, abi),
-    mapsExecutable: mapsExecutable(names, part.arguments, abi),
+    executable: executableMemory(names, part.arguments, abi),
   };
 }

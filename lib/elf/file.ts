@@ -11,6 +11,7 @@ export const PT_INTERP = 3;
 export const PT_NOTE = 4;
 export const PT_TLS = 7;
 export const PT_GNU_EH_FRAME = 0x6474e550;
+export const PT_GNU_STACK = 0x6474e551;
 export const PT_GNU_RELRO = 0x6474e552;
 export const PF_X = 1;
 export const PF_W = 2;
