@@ -4,6 +4,7 @@
 
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, sep } from 'node:path';
+import { ceilingFunctions } from '../lib/analysis/ceilings.ts';
 import { regionsOf } from '../lib/analysis/code.ts';
 import type { KnownFileObjects, KnownPackage } from '../lib/analysis/known-objects.ts';
 import { type Bounds, objectsIn, objectsOf, splitOf } from '../lib/analysis/objects.ts';
@@ -13,8 +14,8 @@ import { type ElfSymbol, readDynamic, readFullSymbols } from '../lib/elf/dynamic
 import { buildId, type ElfFile, EM_X86_64, ET_DYN, isElf, parseElf } from '../lib/elf/file.ts';
 import { readRelocations } from '../lib/elf/relocations.ts';
 
-/** The sections of a library that symbols of its debug file split, with all their objects; undefined: there are none that its
- * own symbols would not split just so, it keeps its full table of symbols, or it is of a kind that has no pieces. */
+/** The sections of a library that symbols of its debug file split, with all their objects, and its functions of ceilings.ts; undefined:
+ * there are none that its own symbols would not split just so, it keeps its full table of symbols, or it is of a kind that has no pieces. */
 export function describe(
   elf: ElfFile,
   debug: readonly ElfSymbol[],
@@ -30,7 +31,8 @@ export function describe(
     .filter((one) => splitOf(one, relocations) === 'objects')
     .filter((one) => !isEqual(objectsIn(one, own), objectsIn(one, all)))
     .map((one) => ({ name: one.name, start: one.start, end: one.end, objects: objectsIn(one, all) }));
-  return sections.length === 0 ? undefined : { buildId: id, sections };
+  const ceilings = ceilingFunctions(dynamic?.soname, debug);
+  return sections.length + ceilings.length === 0 ? undefined : { buildId: id, sections, ceilings };
 }
 
 /** A folder with what a package of libraries and the package of their debug files hold. `title`: distribution, package and
@@ -104,8 +106,9 @@ ${renderKnownObjects(packages)}\`;
 
 const WIDTH = 110;
 
-function sectionsText(file: Pick<KnownFileObjects, 'sections'>): string {
-  return file.sections
+function sectionsText({ sections, ceilings }: Pick<KnownFileObjects, 'sections' | 'ceilings'>): string {
+  const functions = ceilings.length === 0 ? '' : `= ${ceilings.map((one) => one.toString(16)).join(' ')}\n`;
+  return sections
     .map(({ name, start, end, objects }) => {
       const lines: string[] = [];
       for (const one of objects) {
@@ -116,6 +119,7 @@ function sectionsText(file: Pick<KnownFileObjects, 'sections'>): string {
       const head = `${name} ${start.toString(16)}-${end.toString(16)} ${objects.length}`;
       return [head, ...lines].map((line) => `${line}\n`).join('');
     })
+    .concat(functions)
     .join('');
 }
 

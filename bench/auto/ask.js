@@ -55,7 +55,11 @@ function shape(policy, args) {
   const free = new Set(calls.filter((call) => call.when === undefined).map((call) => call.target.name));
   const permits = (call, args) => evaluate(policy, { call, args }).kind === 'allow';
   // PROT_EXEC with and without the others; private and shared mappings of files, and mappings of nothing.
-  const [CODE, FILES, OTHERS] = [[4, 5, 6, 7], [0x02, 0x802, 0x812], [0x01, 0x11, 0x22, 0x32]];
+  const [CODE, FILES, OTHERS] = [
+    [4, 5, 6, 7],
+    [0x02, 0x802, 0x812],
+    [0x01, 0x11, 0x22, 0x32],
+  ];
   const maps = (prot, flags) => permits('mmap', [0, 4096, prot, flags, 3, 0]);
   const runsWritten = CODE.some(
     (prot) =>

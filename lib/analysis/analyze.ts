@@ -10,7 +10,7 @@ import { argumentsOfCalls, type CallArguments } from './arguments.ts';
 import { assumptionsOf } from './assumptions.ts';
 import { functionAt, regionAt } from './code.ts';
 import { startExecuted } from './executed.ts';
-import { addPlugged, addStart, interpreterOf, isCLibrary, settle } from './loading.ts';
+import { addPlugged, addStart, interpreterOf, settle } from './loading.ts';
 import { followNames, unknownNames } from './lookups.ts';
 import { type CallSite, callSites, identityChanges } from './numbers.ts';
 import { laterReach } from './phases.ts';
@@ -20,7 +20,7 @@ import type { Reach } from './reach.ts';
 import type { Lost } from './values.ts';
 import { addVdso } from './vdso.ts';
 import { type Asked, newWork, searched, short, type Work } from './work.ts';
-import { addPlugin, imports, LOOKS_UP, type Module } from './world.ts';
+import { addPlugin, imports, isCLibrary, LOOKS_UP, type Module } from './world.ts';
 
 export interface Analysis {
   readonly reach: Reach;

@@ -22,6 +22,7 @@ import {
 import { firstFrom } from '../elf/order.ts';
 import { type Relocations, readRelocations, relocationTypes } from '../elf/relocations.ts';
 import { type FunctionRange, functionRanges, landingPads } from '../elf/unwind.ts';
+import { ceilingFunctions } from './ceilings.ts';
 import { endsOfNothing, ownHandle } from './crtstuff.ts';
 import { Kept, keptFor } from './kept.ts';
 import { knownObjects } from './known-objects.ts';
@@ -81,6 +82,8 @@ export interface CodeFile {
   readonly width: Uint8Array;
   /** The data in pieces (objects.ts). */
   readonly pieces: Pieces;
+  /** Where functions of the C library begin that run only for mutexes with a priority ceiling (ceilings.ts). */
+  readonly ceilings: readonly number[];
   /** There is a full table of symbols, or one of objects, so that most pieces are objects. */
   readonly knowsObjects: boolean;
   /** Files that were looked for to know the pieces. */
@@ -154,9 +157,10 @@ export function readCode(elf: ElfFile): CodeFile {
     pieces: piecesOf(
       regions,
       relocations,
-      objectsOf(symbols, [...(known ?? []), ...ownHandle(read)]),
+      objectsOf(symbols, [...(known?.objects ?? []), ...ownHandle(read)]),
       isFixed || reachesByOffset(regions, symbols),
     ),
+    ceilings: known?.ceilings ?? ceilingFunctions(dynamic?.soname, symbols),
     knowsObjects: debug.symbols.length > 0 || known !== undefined,
     looked: debug.looked,
   };
@@ -199,6 +203,7 @@ export function readSurface(elf: ElfFile, dynamic: Dynamic | undefined): CodeFil
     knowsObjects: false,
     looked: [],
     isFixed: false,
+    ceilings: [],
     personalities: [],
     unwound: new Map(),
     functionStart: none,

@@ -9,7 +9,7 @@ import { constantValue } from '../linux/constants.ts';
 import type { ArgumentContext, CallArguments } from './arguments.ts';
 import { type Bits, exactly, isExact, unknownBits } from './bits.ts';
 import { VDSO } from './vdso.ts';
-import type { Module, World } from './world.ts';
+import { isCLibrary, isLoader, type World } from './world.ts';
 
 const [READ, WRITE, EXEC] = [1n, 2n, 4n] as const;
 const WIDTH = 32;
@@ -75,9 +75,9 @@ export function heldToHeaders(
   const at = asked.findIndex((one) => one.parameter.names.includes('prot'));
   if ((name !== 'mmap' && name !== 'mprotect') || at < 0 || headers.isStackExecutable) return [context];
   const found = context.values[at]!;
-  const isLoader = isLoadersOwn(module);
+  const isLoaders = isLoader(module);
   if (isExact(found, WIDTH)) {
-    const isForStack = isLoader && name === 'mprotect' && (found.value & EXEC) !== 0n;
+    const isForStack = isLoaders && name === 'mprotect' && (found.value & EXEC) !== 0n;
     return isForStack && !headers.changed.has(found.value) ? [] : [context];
   }
   const withProtection = (value: Bits): ArgumentContext => ({
@@ -85,7 +85,7 @@ export function heldToHeaders(
     values: context.values.with(at, value),
     lost: context.lost.with(at, undefined),
   });
-  if (isLoader) {
+  if (isLoaders) {
     const flags = asked.findIndex((one) => one.parameter.names.includes('flags'));
     const kind = flags < 0 ? unknownBits : context.values[flags]!;
     const anonymous = constantValue('MAP_ANONYMOUS', abi)!;
@@ -96,13 +96,10 @@ export function heldToHeaders(
   // A thread's stack: readable and writable, and executable if the variable says so that headers set.
   const stack = READ | WRITE;
   const isOpen = mayBe(found, stack | EXEC) && isExact({ ...found, known: found.known | EXEC }, WIDTH);
-  return isOpen && isCLibrarys(module) && mayBe(found, stack) ? [withProtection(exactly(stack))] : [context];
+  return isOpen && isCLibrary(module) && mayBe(found, stack) ? [withProtection(exactly(stack))] : [context];
 }
 
 const mayBe = ({ known, value }: Bits, one: bigint): boolean => ((one ^ value) & known) === 0n;
-
-const isLoadersOwn = ({ code }: Module) => code.dynamic?.soname?.startsWith('ld-linux') === true;
-const isCLibrarys = ({ code }: Module) => code.dynamic?.soname?.startsWith('libc.so.') === true;
 
 /** Calls that can make memory executable, by the argument that says so. */
 const executable: readonly (readonly [call: string, argument: string, flag: string])[] = [

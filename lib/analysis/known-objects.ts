@@ -5,8 +5,8 @@
 // says; otherwise it is not that file, and nothing is known of it.
 //
 // The text: `# ` and a package; below it `BUILD-ID NAME` for a file; below that `.SECTION START-END COUNT` for each section
-// that holds pointers; below that lines of a blank and `START+SIZE` for each object, all in hex but for COUNT. The last line
-// is the hash of all before it.
+// that holds pointers; below that lines of a blank and `START+SIZE` for each object, all in hex but for COUNT. A line `= START …` has
+// the functions of ceilings.ts. The last line is the hash of all before it.
 
 import { buildId, type ElfFile } from '../elf/file.ts';
 import { SandboxError } from '../errors.ts';
@@ -26,6 +26,14 @@ export interface KnownFileObjects {
   /** As it is called in its package: for people. */
   readonly name: string;
   readonly sections: readonly KnownSection[];
+  /** Where the functions of ceilings.ts begin; ascending. */
+  readonly ceilings: readonly number[];
+}
+
+/** What is known of one file's objects and functions. */
+export interface KnownBounds {
+  readonly objects: readonly Bounds[];
+  readonly ceilings: readonly number[];
 }
 
 /** A package: distribution, name, version, architecture, and when it was made. */
@@ -37,13 +45,13 @@ export interface KnownPackage {
 /** In hex digits: 16 bytes are the shortest that a linker makes (ld, --build-id=md5 and uuid). */
 const SHORTEST_ID = 32;
 
-/** What a table says of a file's objects; undefined: nothing, or it means another file. `regions` are the file's own. Throws
+/** What a table says of a file; undefined: nothing, or it means another file. `regions` are the file's own. Throws
  * SandboxError where the table itself is damaged. */
 export function knownObjects(
   elf: ElfFile,
   regions: readonly Named[],
   table: () => readonly KnownPackage[] = shippedTable,
-): readonly Bounds[] | undefined {
+): KnownBounds | undefined {
   const id = buildId(elf);
   if (id === undefined || id.length < SHORTEST_ID) return undefined;
   const file = table()
@@ -51,7 +59,7 @@ export function knownObjects(
     .find((one) => one.buildId === id);
   if (file === undefined || !file.sections.every((section) => regions.some((one) => isAt(one, section))))
     return undefined;
-  return file.sections.flatMap((section) => section.objects);
+  return { objects: file.sections.flatMap((section) => section.objects), ceilings: file.ceilings };
 }
 
 type Named = Bounds & { readonly name: string };
@@ -73,7 +81,7 @@ export function parseKnownObjects(text: string): readonly KnownPackage[] {
   const end = text.lastIndexOf('\n', text.length - 2) + 1;
   const body = text.slice(0, end);
   if (text.slice(end) !== `${hash(body)}\n`) damaged('it has another hash');
-  const packages: { title: string; files: { buildId: string; name: string; sections: Draft[] }[] }[] = [];
+  const packages: { title: string; files: DraftFile[] }[] = [];
   for (const line of body.split('\n').slice(0, -1)) {
     const files = packages.at(-1)?.files;
     const sections = files?.at(-1)?.sections;
@@ -81,6 +89,8 @@ export function parseKnownObjects(text: string): readonly KnownPackage[] {
     if (line.startsWith('# ')) packages.push({ title: line.slice(2), files: [] });
     else if (line.startsWith(' ') && sections?.at(-1) !== undefined)
       sections.at(-1)!.objects.push(...line.slice(1).split(' ').map(objectOf));
+    else if (first === '=' && files?.at(-1) !== undefined)
+      files.at(-1)!.ceilings.push(...line.slice(2).split(' ').map(address));
     else if (line.startsWith('.') && sections !== undefined) {
       const [from = '', to = ''] = second.split('-');
       sections.push({
@@ -91,7 +101,7 @@ export function parseKnownObjects(text: string): readonly KnownPackage[] {
         objects: [],
       });
     } else if (/^[0-9a-f]+$/.test(first) && files !== undefined)
-      files.push({ buildId: first, name: second, sections: [] });
+      files.push({ buildId: first, name: second, sections: [], ceilings: [] });
     else damaged(`line ${JSON.stringify(line)}`);
   }
   for (const { files } of packages) for (const { sections } of files) sections.forEach(check);
@@ -110,6 +120,13 @@ function address(digits: string): number {
 interface Draft extends Named {
   readonly count: number;
   readonly objects: Bounds[];
+}
+
+interface DraftFile {
+  readonly buildId: string;
+  readonly name: string;
+  readonly sections: Draft[];
+  readonly ceilings: number[];
 }
 
 function check(section: Draft): void {

@@ -5,6 +5,7 @@ import { EM_X86_64, isElf, readSource } from '../elf/file.ts';
 import { findLibrary } from '../elf/search.ts';
 import { SandboxError } from '../errors.ts';
 import { configuredLibraries, librariesIn } from './configuration.ts';
+import { follow } from './held-back.ts';
 import { keptFor } from './kept.ts';
 import { type Cut, families, familyFiles, nameServices } from './plugins.ts';
 import { searchPathOf, startOf } from './programs.ts';
@@ -19,9 +20,19 @@ import {
   run,
 } from './reach.ts';
 import { mentions } from './strings.ts';
-import { addOffered, addUnseenLookups, isOffered, VDSO } from './vdso.ts';
+import { addOffered, addUnseenLookups, isForNamesake, isNamesakeReached, isOffered, VDSO } from './vdso.ts';
 import type { Work } from './work.ts';
-import { addPlugin, addProgram, imports, LOOKS_UP, type Module, requester, type World } from './world.ts';
+import {
+  addPlugin,
+  addProgram,
+  imports,
+  isCLibrary,
+  isLoader,
+  LOOKS_UP,
+  type Module,
+  requester,
+  type World,
+} from './world.ts';
 
 const LIBRARY_NAME = /^[\w.+/-]*\.so(\.[\w.]+)*$/;
 
@@ -40,6 +51,9 @@ export function settle(work: Work, withPlugins: boolean): void {
       work.entered.add(module);
       addEntry(reach, module);
     }
+    run(reach);
+    for (const text of work.offered) if (isNamesakeReached(reach, text)) addOffered(reach, text);
+    follow(reach);
     run(reach);
     const modules = world.modules.length;
     const reached = reach.queue.length;
@@ -87,6 +101,10 @@ function mention(work: Work, text: string, module: Module): void {
   if (text.endsWith('nsswitch.conf')) {
     for (const name of nameServices()) work.wanted.push([name, module, 'name service']);
   }
+  if (isLoader(module) && isForNamesake(text)) {
+    work.offered.add(text);
+    return;
+  }
   addOffered(work.reach, text);
   if (LIBRARY_NAME.test(text)) work.wanted.push([text, module, 'named in the code']);
   if (text.startsWith('/') && (isFirst(work, module) || opensLibraries(module))) {
@@ -113,9 +131,6 @@ function lookUp({ world, reach }: Work, text: string, module: Module): void {
 /** It holds the C library's code itself, and with it what looks up names. */
 const isStatic = (module: Module) =>
   module.code.elf.interpreter === undefined && module.code.dynamic?.soname === undefined;
-
-export const isCLibrary = (module: Module | undefined) =>
-  module?.code.dynamic?.soname?.startsWith('libc.so') === true;
 
 const isFirst = (work: Work, module: Module) => module.path === work.programs[0];
 

@@ -40,7 +40,7 @@ export function laterReach(whole: Reach, program: Module, starting: ReadonlySet<
   const { world } = whole;
   const start = findMain(world, program);
   if (typeof start === 'string') return { reach: undefined, main: undefined, why: start };
-  const reach = newReach(world, runOnce(world));
+  const reach = newReach(world, runOnce(world), whole.isReleased);
   addRoot(reach, start.main, 'main');
   for (const frame of start.frames) addRoot(reach, frame, 'where main returns to');
   for (const module of world.modules) {

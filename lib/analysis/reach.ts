@@ -55,6 +55,9 @@ export interface Reach {
   readonly taken: Set<number>;
   /** Functions that are known to be called no more, by address: taking their address leads nowhere. */
   readonly barred: ReadonlyMap<Module, ReadonlySet<number>>;
+  /** Calls of what may never happen (held-back.ts), by the functions that make them; `isReleased`: it may, and is followed. */
+  readonly held: { readonly node: number; readonly site: number; readonly spot: Spot }[];
+  isReleased: boolean;
   /** Functions that were come to only because the loader runs them to choose another (ifunc), by node: what they return counts once
    * the word that it is kept in, or the symbol, is come to. */
   readonly choosers: Set<number>;
@@ -64,7 +67,7 @@ export interface Reach {
   readonly words: Map<Module, Set<number>>;
 }
 
-export function newReach(world: World, barred: Reach['barred'] = new Map()): Reach {
+export function newReach(world: World, barred: Reach['barred'] = new Map(), isReleased = false): Reach {
   return {
     world,
     from: new Int32Array(0),
@@ -78,6 +81,8 @@ export function newReach(world: World, barred: Reach['barred'] = new Map()): Rea
     given: [],
     taken: new Set(),
     barred,
+    held: [],
+    isReleased,
     choosers: new Set(),
     pads: new Map(),
     words: new Map(),
@@ -211,6 +216,12 @@ export function run(reach: Reach): void {
   }
 }
 
+/** From now on what was held back is followed, too. */
+export function releaseHeld(reach: Reach): void {
+  reach.isReleased = true;
+  for (const { node, site, spot } of reach.held.splice(0)) visit(reach, spot, node, site, '');
+}
+
 function followFunction(reach: Reach, module: Module, index: number, node: number): void {
   const { code } = module;
   const { site, target } = code;
@@ -222,6 +233,10 @@ function followFunction(reach: Reach, module: Module, index: number, node: numbe
     const spot = { module, address: target[at]! };
     if (code.use[at] === use.address && reach.barred.get(module)?.has(spot.address) === true) continue;
     if (reach.choosers.has(node) && isReturned(reach, module, at)) continue;
+    if (!reach.isReleased && code.ceilings.includes(spot.address)) {
+      reach.held.push({ node, site: site[at]!, spot });
+      continue;
+    }
     if (code.width[at] !== 0) visitWord(reach, spot, code.width[at]!, node, site[at]!, '');
     else visit(reach, spot, node, site[at]!, '');
     if (code.use[at] === use.address) besides(reach, module, at, node);

@@ -3,7 +3,8 @@
 
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { parseElf } from '../elf/file.ts';
-import { addExports, addRoot, type Reach } from './reach.ts';
+import { functionAt } from './code.ts';
+import { addExports, addRoot, isFunctionReached, type Reach } from './reach.ts';
 import { addModule, type Module, type World } from './world.ts';
 
 export const VDSO = '[vdso]';
@@ -40,6 +41,21 @@ export function isOffered(world: World, name: string): boolean {
 export function addOffered(reach: Reach, name: string): void {
   for (const { module, symbol } of definitions(reach.world, name))
     addRoot(reach, { module, address: symbol.address }, WHY);
+}
+
+/** glibc's loader looks these up for the functions of the same name in the C library alone (sysdeps/unix/sysv/linux/clock_getres.c,
+ * gettimeofday.c), which read them from the loader's data. */
+const forNamesakes = ['clock_getres', 'gettimeofday'];
+
+export const isForNamesake = (name: string) => forNamesakes.some((one) => name === PREFIX + one);
+
+/** Whether the C library's function of that name can be called; there may be none. */
+export function isNamesakeReached(reach: Reach, name: string): boolean {
+  return (reach.world.definitions.get(name.slice(PREFIX.length)) ?? []).some(({ module, symbol }) => {
+    const index = functionAt(module.code, symbol.address);
+    if (module.path === VDSO || index < 0 || !isFunctionReached(reach, module, index)) return false;
+    return !reach.choosers.has(module.base + index);
+  });
 }
 
 /** A file whose code is not looked into, or which holds the names otherwise than as C strings (Go), can look up all of them. */

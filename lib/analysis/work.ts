@@ -21,6 +21,8 @@ export interface Work {
   readonly programs: string[];
   /** Strings that reached code names, by the file. */
   readonly names: Map<string, Set<Module>>;
+  /** Functions of the vDSO that the loader keeps for functions of the C library. */
+  readonly offered: Set<string>;
   rooted: number;
   readonly entered: Set<Module>;
   /** The files that are loaded before the program's main. */
@@ -51,6 +53,7 @@ export function newWork(question: Asked): Work {
     notices: [],
     programs: [],
     names: new Map(),
+    offered: new Set(),
     rooted: 0,
     entered: new Set(),
     starting: new Set(),

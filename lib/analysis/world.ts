@@ -175,6 +175,11 @@ export function imports(module: Module | undefined, name: RegExp): boolean {
   return module?.code.dynamic?.symbols.some((one) => !one.defined && name.test(one.name)) === true;
 }
 
+/** glibc's loader and its library, by the names that they give themselves. */
+export const isLoader = ({ code }: Module) => code.dynamic?.soname?.startsWith('ld-linux') === true;
+export const isCLibrary = (module: Module | undefined) =>
+  module?.code.dynamic?.soname?.startsWith('libc.so.') === true;
+
 /** dlopen(3)'s other half. */
 export const LOOKS_UP = /^dlv?sym$/;
 

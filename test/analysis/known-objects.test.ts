@@ -110,7 +110,7 @@ describe('a file that the table does not mean', () => {
       { start: from + 32, end: from + 40 },
     ];
     const sections = [{ name: '.data.rel.ro', start: from, end: to, objects }];
-    return [{ title: 'x', files: [{ buildId: buildId(libc)!, name: 'x', sections }] }];
+    return [{ title: 'x', files: [{ buildId: buildId(libc)!, name: 'x', sections, ceilings: [] }] }];
   };
 
   test('another build id: nothing is known, pieces are as its own symbols say', () => {
@@ -124,7 +124,7 @@ describe('a file that the table does not mean', () => {
     const section = libc.sections.find((one) => one.name === '.data.rel.ro')!;
     const end = section.address + section.size;
     const ask = (from: number, to: number) => knownObjects(libc, regionsOf(libc), () => tableFor(from, to));
-    expect(ask(section.address, end)).toHaveLength(2);
+    expect(ask(section.address, end)?.objects).toHaveLength(2);
     expect(ask(section.address - 8, end)).toBeUndefined();
     expect(ask(section.address, end + 8)).toBeUndefined();
   });
@@ -135,7 +135,7 @@ describe('a file that the table does not mean', () => {
     note.writeUInt32LE(0, at - 12);
     const elf = parseElf({ file: 'x', bytes: note });
     expect(buildId(elf)).toBe('');
-    const nameless = [{ title: 'x', files: [{ buildId: '', name: 'x', sections: [] }] }];
+    const nameless = [{ title: 'x', files: [{ buildId: '', name: 'x', sections: [], ceilings: [] }] }];
     expect(knownObjects(elf, [], () => nameless)).toBeUndefined();
   });
 

@@ -42,6 +42,6 @@ export function byDebugFile({ elf, debug }: Pair): Pieces {
 export function byTable(elf: ElfFile, table?: () => readonly KnownPackage[]): Pieces {
   const dynamic = readDynamic(elf);
   const regions = regionsOf(elf);
-  const objects = objectsOf(dynamic?.symbols ?? [], knownObjects(elf, regions, table));
+  const objects = objectsOf(dynamic?.symbols ?? [], knownObjects(elf, regions, table)?.objects);
   return piecesOf(regions, readRelocations(elf, dynamic), objects, false);
 }
