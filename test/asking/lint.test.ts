@@ -103,6 +103,16 @@ const cases: Readonly<Record<string, readonly (readonly [risky: string, safe: st
       'abi i386\ndefault allow\nkill @network-io',
     ],
   ],
+  'exception-for-one': [
+    [
+      'default kill\nallow @system-service except @privileged, @resources, socket',
+      'default kill\nallow @system-service except {@privileged, @resources, socket}',
+    ],
+    [
+      'default kill\nallow @file-system except open, openat',
+      'default kill\nallow @file-system except open, socket',
+    ],
+  ],
   'pointer-comparison': [
     ['default kill\nallow write(buf:64 == 4096)', 'default kill\nallow write(buf != NULL)'],
     [

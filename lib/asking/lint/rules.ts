@@ -6,7 +6,7 @@ import { multiplexed, multiplexedCalls } from '../../linux/multiplexed.ts';
 import { permits } from '../../policy/action.ts';
 import { defaultOf, foreignOf } from '../../policy/model.ts';
 import type { Context, Finding, Found } from './context.ts';
-import { deadStatements, pointerComparisons } from './statements.ts';
+import { deadStatements, exceptionsOfOne, pointerComparisons } from './statements.ts';
 import { widthBypasses } from './widths.ts';
 
 export interface LintRule {
@@ -170,6 +170,14 @@ export const lintRules: readonly LintRule[] = [
     fix: 'leave it out, or make what stands before it narrower',
     isEverywhere: true,
     find: deadStatements,
+  },
+  {
+    id: 'exception-for-one',
+    level: 'warning',
+    sentence:
+      'What stands behind the first exception of a group, and is in the group already, is no exception: the statement holds for it.',
+    fix: 'several exceptions stand in braces: @group except {a, b}; what the group has needs no mention',
+    find: exceptionsOfOne,
   },
   {
     id: 'pointer-comparison',

@@ -3,10 +3,11 @@
 import { conditionGraph } from '../../compiler/condition.ts';
 import type { Node } from '../../compiler/graph.ts';
 import { parametersOf } from '../../linux/arguments.ts';
+import { groupMembers } from '../../linux/groups.ts';
 import { syscallNames, syscallNumber } from '../../linux/syscalls.ts';
 import { printCall } from '../../policy/language/print.ts';
 import { meaningOf } from '../../policy/meaning.ts';
-import type { Call, Condition, Operand, Policy, Statement, Value } from '../../policy/model.ts';
+import type { Call, Condition, Operand, Policy, Statement, Target, Value } from '../../policy/model.ts';
 import { feasible } from '../feasible.ts';
 import type { Context, Found } from './context.ts';
 
@@ -86,6 +87,29 @@ export function pointerComparisons({ policy, abi }: Context): readonly Found[] {
     };
     return go(condition);
   }
+}
+
+/** What stands behind a group with one exception, and is in this group already: most often it was meant to be another exception. */
+export function exceptionsOfOne({ policy }: Context): readonly Found[] {
+  return policy.statements.flatMap((statement) => {
+    const first = statement.calls.findIndex((call) => call.except?.length === 1);
+    if (first < 0) return [];
+    const had = membersOf(statement.calls[first]!.target);
+    const calls = statement.calls
+      .slice(first + 1)
+      .filter(
+        ({ target, when, except }) =>
+          when === undefined && except === undefined && membersOf(target).every((name) => had.includes(name)),
+      )
+      .map(printCall);
+    if (calls.length === 0) return [];
+    return [{ calls, ...(statement.origin !== undefined && { origin: statement.origin }) }];
+  });
+}
+
+function membersOf(target: Target): readonly string[] {
+  if (target.kind === 'group') return groupMembers(target.name) ?? [];
+  return target.kind === 'name' ? [target.name] : ['a number'];
 }
 
 function isZero(value: Value): boolean {
