@@ -48,7 +48,10 @@ export function findLibrary(
   libraryPath: string | undefined,
   looked: Set<string> = new Set(),
 ): readonly string[] {
-  if (name.includes('/')) return exists(name, looked) ? [name] : [];
+  if (name.includes('/')) {
+    const path = expand(name, from.file);
+    return exists(path, looked) ? [path] : [];
+  }
   const interpreter = from.interpreter ?? '';
   const isMusl = basename(interpreter).startsWith('ld-musl');
   if (isMusl && /^libc\.(so|musl-.*)$/.test(name)) return [interpreter];
@@ -78,7 +81,8 @@ export function findLibrary(
   return [];
 }
 
-const expand = (folder: string, file: string) => folder.replace(/\$(ORIGIN\b|\{ORIGIN\})/g, dirname(file));
+/** In folders and in names (glibc, elf/dl-deps.c, expand_dst). */
+const expand = (path: string, file: string) => path.replace(/\$(ORIGIN\b|\{ORIGIN\})/g, dirname(file));
 
 function exists(path: string, looked: Set<string>): boolean {
   looked.add(path);

@@ -40,3 +40,15 @@ test.each([
   expect(found.sort()).toEqual(loaded.sort());
   expect(loaded.length + world.missing.length).toBe(2);
 });
+
+test('$ORIGIN in the name of a library, as builds of Python that can be moved have it', () => {
+  const named = 'deep/libsandboxnamed.so';
+  const path = compile(named, '', '-shared', '-fPIC', `-Wl,-soname,$ORIGIN/../${named}`);
+  mkdirSync(join(folder, 'bin'));
+  const file = compile('bin/named', 'int main(void) { return 0; }', path);
+  execFileSync(file);
+  const world = newWorld({});
+  addProgram(world, file);
+  expect(world.missing).toEqual([]);
+  expect(world.modules.map((one) => one.path)).toContain(path);
+});
