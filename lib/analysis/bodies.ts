@@ -222,9 +222,30 @@ function canLeave(world: World, module: Module, index: number): boolean {
 }
 
 const byTarget = keptFor(({ code: { target } }: Module) => {
-  const order = Uint32Array.from(target, (_, index) => index).sort((a, b) => target[a]! - target[b]!);
+  const order = orderOf(target);
   return { order, target: Float64Array.from(order, (index) => target[index]!) };
 });
+
+/** The indices of a list by what stands there. Both in one whole number are sorted far faster than by a comparison: the index
+ * in the low half, in the high one how far the number is from the least. */
+function orderOf(list: Float64Array): Uint32Array {
+  let least = Number.POSITIVE_INFINITY;
+  let most = Number.NEGATIVE_INFINITY;
+  for (const one of list) {
+    if (one < least) least = one;
+    if (one > most) most = one;
+  }
+  if (most - least > 0xffff_ffff)
+    return Uint32Array.from(list, (_, index) => index).sort((a, b) => list[a]! - list[b]! || a - b);
+  const keys = new BigUint64Array(list.length);
+  const halves = new Uint32Array(keys.buffer);
+  for (let index = 0; index < list.length; index++) {
+    halves[2 * index] = index;
+    halves[2 * index + 1] = list[index]! - least;
+  }
+  keys.sort();
+  return Uint32Array.from(list, (_, index) => halves[2 * index]!);
+}
 
 /** Indices of the references that name an address. */
 export function referencesTo(module: Module, address: number): readonly number[] {

@@ -11,7 +11,6 @@ import { type Dynamic, type ElfSymbol, readDynamic, STT_FUNC, STT_GNU_IFUNC } fr
 import {
   type ElfFile,
   ET_EXEC,
-  offsetOf,
   PF_X,
   PT_LOAD,
   type Section,
@@ -142,12 +141,12 @@ export function readCode(elf: ElfFile): CodeFile {
   const debug = readDebugSymbols(elf);
   const symbols = [...(dynamic?.symbols ?? []), ...debug.symbols];
   const known = debug.symbols.length > 0 ? undefined : knownObjects(elf, regions);
-  let functions = cutGaps(elf, symbols, dynamic, relocations, regions, pieces, references);
+  let functions = cutGaps(elf, symbols, dynamic, relocations, regions, pieces, gaps, references);
   for (let round = 0; readHidden(collector, gaps, functions); round++) {
     if (round === MAX_ROUNDS || collector.count - references.site.length > MAX_HIDDEN)
       fail(elf, 'its code is hidden behind what looks like other code');
     references = finish(collector);
-    functions = cutGaps(elf, symbols, dynamic, relocations, regions, pieces, references);
+    functions = cutGaps(elf, symbols, dynamic, relocations, regions, pieces, gaps, references);
   }
   const { personalities } = unwind;
   const unwound = new Map(ranges.filter((one) => one.lsda !== 0).map((one) => [one.start, one]));
@@ -260,11 +259,17 @@ export function regionsOf(elf: ElfFile): readonly Region[] {
 /** Where the unwinder enters a function. A table of another form than gcc's and LLVM's says nothing. */
 export function padsOf(code: CodeFile, index: number): readonly number[] {
   const range = code.unwound.get(code.functionStart[index]!);
-  if (range === undefined) return [];
+  return range === undefined ? noPads : pads.get(code, index, () => readPads(code, range));
+}
+
+const noPads: readonly number[] = [];
+const pads = new Kept<CodeFile, number, readonly number[]>();
+
+function readPads({ elf }: CodeFile, range: FunctionRange): readonly number[] {
   try {
-    return landingPads(code.elf, range);
+    return landingPads(elf, range);
   } catch {
-    return [];
+    return noPads;
   }
 }
 
@@ -277,7 +282,10 @@ interface Piece {
   readonly runsOut?: boolean;
 }
 
-/** Code without unwind tables, and where instructions were read to begin in it, from its start: 1. */
+/** What is known of a byte in a gap: an instruction that is read begins there, which only fills space, goes on behind itself, or not. */
+const begins = { padding: 1, open: 2, closed: 3 } as const;
+
+/** Code without unwind tables, and what was read in it, a byte each (`begins`), from its start. */
 interface Gap {
   readonly bytes: Uint8Array;
   readonly base: number;
@@ -297,7 +305,7 @@ function readHidden(
   for (const { bytes, base, start, end, seen } of gaps) {
     for (let index = lastNotAbove(functionStart, start); functionStart[index]! < end; index++) {
       const from = functionStart[index]!;
-      if (from < start || functionIsKnown[index] === 1 || seen[from - start] === 1) continue;
+      if (from < start || functionIsKnown[index] === 1 || seen[from - start] !== 0) continue;
       isAny = true;
       sweep(to, bytes, base, from, end, true, undefined, { seen, start });
     }
@@ -412,10 +420,15 @@ function sweep(
   let runsOut = false;
   while (at < last) {
     if (read !== undefined) {
-      if (read.seen[at - shift] === 1) break;
-      read.seen[at - shift] = 1;
+      if (read.seen[at - shift] !== 0) break;
     }
     readInstruction(bytes, at, last);
+    if (read !== undefined)
+      read.seen[at - shift] = found.isPadding
+        ? begins.padding
+        : goesOn(found.flow)
+          ? begins.open
+          : begins.closed;
     const site = base + at;
     at += found.length;
     const after = base + at;
@@ -458,9 +471,10 @@ function cutGaps(
   relocations: Relocations,
   regions: readonly Region[],
   pieces: readonly Piece[],
+  gaps: readonly Gap[],
   references: References,
 ): Pick<CodeFile, 'functionStart' | 'functionEnd' | 'functionContinues' | 'functionIsKnown'> {
-  const gaps = pieces.filter((one) => one.isGap);
+  const gapFrom = new Map(gaps.map((one) => [one.start, one]));
   const cuts = new Set<number>();
   const gapAt = (address: number): boolean => {
     const index = firstFrom(gaps.length, (at) => gaps[at]!.end <= address);
@@ -514,8 +528,7 @@ function cutGaps(
       continue;
     }
     let begin = piece.start;
-    const offset = offsetOf(elf, piece.start)!;
-    const bytes = elf.bytes.subarray(offset, offset + (piece.end - piece.start));
+    const gap = gapFrom.get(piece.start)!;
     while (next < sortedCuts.length && sortedCuts[next]! < piece.end) {
       const cutAt = sortedCuts[next++]!;
       if (cutAt <= begin) continue;
@@ -523,14 +536,14 @@ function cutGaps(
       ends.push(cutAt);
       continues.push(runsOn);
       known.push(0);
-      runsOn = endsOpen(bytes, begin - piece.start, cutAt - piece.start) ? 1 : 0;
+      runsOn = gapEndsOpen(gap, begin, cutAt) ? 1 : 0;
       begin = cutAt;
     }
     starts.push(begin);
     ends.push(piece.end);
     continues.push(runsOn);
     known.push(0);
-    before = { ...piece, runsOut: endsOpen(bytes, begin - piece.start, piece.end - piece.start) };
+    before = { ...piece, runsOut: gapEndsOpen(gap, begin, piece.end) };
   }
   return {
     functionStart: Float64Array.from(starts),
@@ -540,19 +553,45 @@ function cutGaps(
   };
 }
 
+const goesOn = (where: number) =>
+  where !== flow.jump &&
+  where !== flow.jumpIndirect &&
+  where !== flow.return &&
+  where !== flow.stop &&
+  where !== flow.invalid;
+
+/** An instruction's length is less. */
+const LONGEST = 16;
+
+/** The same of a range of a gap: by the instruction that was read last, where there is no doubt which that is. */
+function gapEndsOpen({ bytes, base, start, seen }: Gap, from: number, to: number): boolean {
+  const shift = start - base;
+  if (seen[from - start] !== 0) {
+    for (let end = to - start; end > from - start; ) {
+      let last = -1;
+      for (let at = end - 1; at >= from - start && end - at < LONGEST; at--) {
+        if (seen[at] === 0) continue;
+        readInstruction(bytes, at + shift, bytes.length);
+        if (at + found.length !== end) continue;
+        // Two that end there.
+        if (last >= 0) return endsOpen(bytes, from - base, to - base);
+        last = at;
+      }
+      if (last < 0) break;
+      if (seen[last] !== begins.padding) return seen[last] === begins.open;
+      end = last;
+    }
+  }
+  return endsOpen(bytes, from - base, to - base);
+}
+
 /** Whether the code before `end` can go on there. */
 function endsOpen(bytes: Uint8Array, start: number, end: number): boolean {
   let isOpen = true;
   for (let at = start; at < end; at += found.length) {
     readInstruction(bytes, at, end);
     if (found.isPadding) continue;
-    const where = found.flow;
-    isOpen =
-      where !== flow.jump &&
-      where !== flow.jumpIndirect &&
-      where !== flow.return &&
-      where !== flow.stop &&
-      where !== flow.invalid;
+    isOpen = goesOn(found.flow);
   }
   return isOpen;
 }
@@ -601,22 +640,43 @@ export function regionAt(code: CodeFile, address: number): number {
   return index >= 0 && address < regions[index]!.end ? index : -1;
 }
 
-const live = new Kept<CodeFile, number, ReadonlySet<number> | 'any'>();
+/** Addresses of a range, a bit for each. */
+export class Marks {
+  readonly #start: number;
+  readonly #bits: Uint8Array;
+
+  constructor(start: number, end: number) {
+    this.#start = start;
+    this.#bits = new Uint8Array(Math.ceil((end - start) / 8));
+  }
+
+  has(address: number): boolean {
+    const at = address - this.#start;
+    return at >= 0 && ((this.#bits[at >>> 3] ?? 0) & (1 << (at & 7))) !== 0;
+  }
+
+  add(address: number): void {
+    const at = address - this.#start;
+    this.#bits[at >>> 3]! |= 1 << (at & 7);
+  }
+}
+
+const live = new Kept<CodeFile, number, Marks | 'any'>();
 
 /** The instructions of a function whose bounds are not known that control can come to; undefined: it may be any of them. Tables
  * and strings between such functions are then not taken for code. */
-export function liveInstructions(code: CodeFile, index: number): ReadonlySet<number> | undefined {
+export function liveInstructions(code: CodeFile, index: number): Marks | undefined {
   if (code.functionIsKnown[index] === 1) return undefined;
   const known = live.get(code, index, () => findLive(code, index));
   return known === 'any' ? undefined : known;
 }
 
-function findLive(code: CodeFile, index: number): ReadonlySet<number> | 'any' {
+function findLive(code: CodeFile, index: number): Marks | 'any' {
   const start = code.functionStart[index]!;
   const end = code.functionEnd[index]!;
   const region = code.regions[regionAt(code, start)]!;
   const shift = region.offset! - region.start;
-  const seen = new Set<number>();
+  const seen = new Marks(start, end);
   const queue = [start, ...jumpsInto(code, start, end)];
   for (let address = queue.pop(); address !== undefined; address = queue.pop()) {
     while (address >= start && address < end && !seen.has(address)) {

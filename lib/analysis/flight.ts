@@ -109,6 +109,7 @@ function findWalk(module: Module, site: number, register: number): boolean {
   readAt(module, site);
   // Where the stack stands does not matter here; the frame is taken to be another piece of it.
   go(site + found.length, { registers: 1 << register, slots: [], stack: 0, frame: 2 ** 40 });
+  const unwound = unwinding(module);
   let steps = MAX_WALK;
   for (let at = queue.pop(); at !== undefined; at = queue.pop()) {
     if (steps-- === 0) return true;
@@ -120,7 +121,7 @@ function findWalk(module: Module, site: number, register: number): boolean {
     if (where === flow.branch || where === flow.syscall) go(next, held);
     if (where === flow.call || where === flow.callIndirect) {
       const kept = where === flow.call ? clobbered(module, next + target) : callerSaved;
-      for (const pad of pads(module, at)) go(pad, held);
+      for (const [pad, there] of unwound(at, held)) go(pad, there);
       go(next, without(held, kept));
     }
     if (where === flow.jumpIndirect) for (const to of tableOf(module, at)) go(to, held);
@@ -164,6 +165,7 @@ function walk(
   let isUsed = false;
   let isMoved = false;
   let isReturned = false;
+  const unwound = unwinding(module);
   let steps = MAX_STEPS;
   const go = (to: number, held: Held): boolean => {
     if (held.registers === 0 && held.slots.length === 0) return true;
@@ -247,7 +249,7 @@ function walk(
     if (where === flow.call) {
       const spot = { module, address: next + target };
       if (!hand(at, held, [spot])) return lost;
-      if (!pads(module, at).every((pad) => go(pad, held))) return lost;
+      if (!unwound(at, held).every(([pad, there]) => go(pad, there))) return lost;
       if (endsThere(world, module, at)) continue;
       if (!go(next, without(held, clobbered(module, spot.address)))) return lost;
     } else if (where === flow.callIndirect || where === flow.jumpIndirect) {
@@ -264,7 +266,7 @@ function walk(
       // A symbol that nothing defines is not called.
       if (targets?.length !== 0 && !hand(at, held, targets)) return lost;
       if (where === flow.jumpIndirect) continue;
-      if (!pads(module, at).every((pad) => go(pad, held))) return lost;
+      if (!unwound(at, held).every(([pad, there]) => go(pad, there))) return lost;
       if (!go(next, without(held, callerSaved))) return lost;
     } else if (!go(next, effect.after)) return lost;
   }
@@ -397,9 +399,16 @@ function tableOf(module: Module, at: number): readonly number[] {
   return [...entries];
 }
 
-function pads(module: Module, at: number): readonly number[] {
-  const index = functionAt(module.code, at);
-  return index < 0 ? [] : padsOf(module.code, index);
+/** Where the unwinder can go on from calls, asked call by call: only what is new, for a function can have hundreds of both. */
+function unwinding({ code }: Module): (at: number, held: Held) => readonly (readonly [number, Held])[] {
+  const known = new Map<number, Held>();
+  return (at, held) => {
+    const index = functionAt(code, at);
+    const merged = index < 0 ? undefined : merge(known.get(index), held);
+    if (merged === undefined) return [];
+    known.set(index, merged);
+    return padsOf(code, index).map((pad) => [pad, merged]);
+  };
 }
 
 /** What the word that a call goes through can hold when the loader has filled it; undefined: not known. */

@@ -20,7 +20,7 @@ import {
 import { flightFrom, isWalkedFrom } from './flight.ts';
 import { keptFor } from './kept.ts';
 import { pieceAt, pieceBefore } from './objects.ts';
-import { sitesBetween, tableEntries } from './tables.ts';
+import { forEachEntry, sitesBetween } from './tables.ts';
 import { type Module, moduleOfNode, relocationTargets, type Spot, type World } from './world.ts';
 import { addressRegister } from './x86-64/flow.ts';
 
@@ -65,6 +65,8 @@ export interface Reach {
   readonly pads: Map<Module, Set<number>>;
   /** Words that were read for themselves, not as part of a piece of data: their addresses, by file. */
   readonly words: Map<Module, Set<number>>;
+  /** Tables of jumps that were followed: their addresses, by file. */
+  readonly tables: Map<Module, Set<number>>;
 }
 
 export function newReach(world: World, barred: Reach['barred'] = new Map(), isReleased = false): Reach {
@@ -86,6 +88,7 @@ export function newReach(world: World, barred: Reach['barred'] = new Map(), isRe
     choosers: new Set(),
     pads: new Map(),
     words: new Map(),
+    tables: new Map(),
   };
 }
 
@@ -310,12 +313,46 @@ export function leadsNowhere(reach: Reach, { module, address }: Spot): boolean {
  * what it names lies in the function itself. A part that was moved away is told by that nothing else leads there; where the
  * table ends is not known, and reading too far can only add such parts. */
 function followTable(reach: Reach, module: Module, table: number, node: number): void {
-  const lost = unexplained(module);
-  for (const address of tableEntries(module, table)) {
-    const index = functionAt(module.code, address);
-    if (index >= 0 && lost[index] === 1) mark(reach, module.base + index, node, table, '');
+  const { functionEnd } = module.code;
+  const { starts, indices, near } = unexplainedParts(module);
+  if (indices.length === 0) return;
+  let tables = reach.tables.get(module);
+  if (tables === undefined) {
+    tables = new Set();
+    reach.tables.set(module, tables);
   }
+  if (tables.has(table)) return;
+  tables.add(table);
+  const first = starts[0]!;
+  const behind = functionEnd[indices.at(-1)!]!;
+  forEachEntry(module, table, (address) => {
+    if (address < first || address >= behind) return;
+    let at = near[(address - first) >>> GRANULE]!;
+    while (starts[at + 1]! <= address) at++;
+    const index = indices[at]!;
+    if (address < functionEnd[index]! && reach.from[module.base + index] === 0)
+      mark(reach, module.base + index, node, table, '');
+  });
 }
+
+const unexplainedParts = keptFor((module: Module) => {
+  const lost = unexplained(module);
+  const indices: number[] = [];
+  for (let index = 0; index < lost.length; index++) if (lost[index] === 1) indices.push(index);
+  const { functionStart, functionEnd } = module.code;
+  const starts = Float64Array.from(indices, (index) => functionStart[index]!);
+  const size = indices.length === 0 ? 0 : functionEnd[indices.at(-1)!]! - starts[0]!;
+  // By the address in pieces of 2 ** GRANULE bytes: the last of them that begins not behind the piece's first byte.
+  const near = new Int32Array((size >>> GRANULE) + 1);
+  for (let piece = 0, at = 0; piece < near.length; piece++) {
+    while (starts[at + 1]! <= starts[0]! + piece * 2 ** GRANULE) at++;
+    near[piece] = at;
+  }
+  return { indices, starts, near };
+});
+
+/** Functions of compilers begin at multiples of 16, so that few begin in one piece. */
+const GRANULE = 6;
 
 /** What the words of start … end point to. */
 function followData(

@@ -7,12 +7,14 @@ import { keptFor } from './kept.ts';
 import { isFunctionReached, type Reach } from './reach.ts';
 import type { Module } from './world.ts';
 
-/** The low half of each address: instructions have it without the other, which is all ones. */
-const page = [
-  ['gettimeofday', [0x00, 0x00, 0x60, 0xff]],
-  ['time', [0x00, 0x04, 0x60, 0xff]],
-  ['getcpu', [0x00, 0x08, 0x60, 0xff]],
-] as const;
+/** The low half of each address, which instructions have without the other, all ones: these four bytes, of which the second tells
+ * them apart. */
+const page = new Map([
+  [0x00, 'gettimeofday'],
+  [0x04, 'time'],
+  [0x08, 'getcpu'],
+]);
+const shared = Buffer.from([0x60, 0xff]);
 
 const ones = Buffer.alloc(4, 0xff);
 
@@ -25,20 +27,21 @@ interface OldCall {
 const oldCalls = keptFor((module: Module): readonly OldCall[] => {
   const { bytes, segments } = module.code.elf;
   const list = new Map<string, OldCall>();
-  for (const [name, pattern] of page) {
-    const wanted = Buffer.from(pattern);
-    for (let at = bytes.indexOf(wanted); at >= 0; at = bytes.indexOf(wanted, at + 1)) {
-      const segment = segments.find(
-        (one) => one.type === PT_LOAD && at >= one.offset && at < one.offset + one.fileSize,
-      );
-      if (segment === undefined) continue;
-      const address = segment.address + (at - segment.offset);
-      // One in each function is enough, and one in all data.
-      const index = functionAt(module.code, address);
-      if (index < 0 && !bytes.subarray(at + 4, at + 8).equals(ones)) continue;
-      const key = `${name} ${index}`;
-      if (!list.has(key)) list.set(key, { name, address });
-    }
+  // The two bytes that all have, for they are rarer than the first ones.
+  for (let end = bytes.indexOf(shared); end >= 0; end = bytes.indexOf(shared, end + 1)) {
+    const at = end - 2;
+    const name = at < 0 || bytes[at] !== 0 ? undefined : page.get(bytes[at + 1]!);
+    if (name === undefined) continue;
+    const segment = segments.find(
+      (one) => one.type === PT_LOAD && at >= one.offset && at < one.offset + one.fileSize,
+    );
+    if (segment === undefined) continue;
+    const address = segment.address + (at - segment.offset);
+    // One in each function is enough, and one in all data.
+    const index = functionAt(module.code, address);
+    if (index < 0 && !bytes.subarray(at + 4, at + 8).equals(ones)) continue;
+    const key = `${name} ${index}`;
+    if (!list.has(key)) list.set(key, { name, address });
   }
   return [...list.values()];
 });
