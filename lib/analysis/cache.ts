@@ -16,7 +16,7 @@ import {
 } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { configurationIn } from './configuration.ts';
-import { programsIn, wordsThatMatter } from './named.ts';
+import { preloadedIn, programsIn, wordsThatMatter } from './named.ts';
 import { scriptText, searchPathOf } from './programs.ts';
 import { hash, type KnownFile, knownFile, type Meaning, stillTheSame } from './states.ts';
 
@@ -190,7 +190,10 @@ export function remember(question: Question, version: string, answer: Answer, gr
 function meaningFor({ environment }: Question): Meaning {
   return (path) => {
     const text = scriptText(path) ?? '';
-    return `${programsIn(text, searchPathOf(environment), path).join('\0')}\n${configurationIn(text)}`;
+    const programs = programsIn(text, searchPathOf(environment), path);
+    return [programs, preloadedIn(text, path), [configurationIn(text)]]
+      .map((some) => some.join('\0'))
+      .join('\n');
   };
 }
 

@@ -4,7 +4,7 @@ import { realpathSync } from 'node:fs';
 import { SandboxError } from '../errors.ts';
 import { helpersIn } from './helpers.ts';
 import { settle, tryStart } from './loading.ts';
-import { programsIn } from './named.ts';
+import { preloadedIn, programsIn } from './named.ts';
 import { inPath, isExecutable, scriptText, shellUtilities, startOf } from './programs.ts';
 import { searched, short, type Work } from './work.ts';
 import { imports, type Module } from './world.ts';
@@ -132,9 +132,14 @@ function executed(work: Work, path: string): Executed {
   return { meant, guessed };
 }
 
+/** What a script says. Libraries that it preloads are taken for plug-ins. */
 function textOf(work: Work, script: string): string {
   work.texts.add(script);
-  return scriptText(script) ?? '';
+  const text = scriptText(script) ?? '';
+  const own = work.world.byPath.get(work.programs[0]!)!;
+  if (text.startsWith('#!'))
+    for (const name of preloadedIn(text, script)) work.wanted.push([name, own, `preloaded by ${script}`]);
+  return text;
 }
 
 function named(name: string, path: string): readonly string[] {

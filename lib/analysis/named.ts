@@ -27,6 +27,25 @@ export function programsIn(text: string, searchPath: string, script?: string): r
     .filter((path) => path !== undefined);
 }
 
+/** Libraries that a script has loaded before all others of what it starts (LD_PRELOAD and LD_AUDIT, ld.so(8)): all that it names, in the
+ * folders that it names; by their name alone those that are in none. */
+export function preloadedIn(text: string, script: string): readonly string[] {
+  if (!/\bLD_(PRELOAD|AUDIT)\b/.test(text)) return [];
+  const words = new Set(text.match(/[\w.+/-]+/g) ?? []);
+  for (const word of expanded(text, script)) words.add(word);
+  const stat = (path: string) => statSync(path, { throwIfNoEntry: false });
+  const folders = [...words].filter((word) => word.startsWith('/') && stat(word)?.isDirectory() === true);
+  const found = [...words]
+    .filter((word) => /\.so(\.\d+)*$/.test(word) && word.length <= MOST_LETTERS)
+    .flatMap((name) => {
+      const inside = folders
+        .map((folder) => join(folder, name))
+        .filter((path) => stat(path)?.isFile() === true);
+      return name.startsWith('/') || inside.length === 0 ? [name] : inside;
+    });
+  return [...new Set(found)];
+}
+
 const VARIABLE = /\$(?:(\w+)|\{(\w+)\})/;
 /** Of values of one variable, and of words that one word with variables can be. */
 const MOST = 16;

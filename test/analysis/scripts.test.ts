@@ -26,11 +26,11 @@ const script = (name: string, text: string) => {
 };
 
 /** A C program that says its name, and does one thing. */
-const program = (name: string, what: string, before = '') => {
+const program = (name: string, what: string, before = '', options: readonly string[] = []) => {
   const path = join(folder, name);
   const source = `#define _GNU_SOURCE\n#include <sched.h>\n#include <stdio.h>\n#include <sys/personality.h>\n#include <sys/resource.h>\n#include <time.h>\n#include <unistd.h>\n${before}
     int main(int count, char **words) { puts("${basename(name)}"); fflush(stdout); return ${what} < 0; }\n`;
-  execFileSync('gcc', ['-x', 'c', '-', '-o', path], { input: source });
+  execFileSync('gcc', ['-x', 'c', '-', '-o', path, ...options], { input: source });
   return path;
 };
 
@@ -89,6 +89,24 @@ test('a program that one of the command line looks up by its name', () => {
   const words = ['-c', 'searching; true'];
   expect(start('sh', ...words)).toEqual({ status: 0, stdout: 'searching\nsearched-for\n', stderr: '' });
   expect(held('sh', ...words)).toEqual(start('sh', ...words));
+});
+
+test('a library that a script preloads, from a folder that it names', () => {
+  // As fakeroot does it.
+  const inside = join(folder, 'preloaded');
+  mkdirSync(inside);
+  program(
+    'preloaded/libsandboxfirst.so',
+    '0',
+    '__attribute__((constructor)) void begin(void) { personality(0xffffffff); }',
+    ['-shared', '-fPIC'],
+  );
+  const main = script(
+    'preloading',
+    `#!/bin/sh\nFIRST=libsandboxfirst.so\nPATHS=${inside}:/nowhere\nLD_LIBRARY_PATH=$PATHS LD_PRELOAD=$FIRST wc -c < /dev/null\n`,
+  );
+  expect(start(main)).toEqual({ status: 0, stdout: '0\n', stderr: '' });
+  expect(held(main)).toEqual(start(main));
 });
 
 test('comments and pages of documentation name nothing', () => {
