@@ -211,7 +211,7 @@ function allWords(reach: Reach): Words {
     const first = functionStart[0]!;
     const last = functionStart.at(-1)!;
     for (const region of regions) {
-      if (region.isCode || region.isSlots) continue;
+      if (region.isCode) continue;
       forEachWord(elf, region, region.start, region.end, (address, value) => {
         if (value < first || value > last || functionStart[lastNotAbove(functionStart, value)] !== value)
           return;

@@ -91,4 +91,11 @@ export const throughPointers: readonly Micro[] = [
     ),
     calls: ['getpid', 'getppid'],
   },
+  {
+    name: 'a pointer out of the table of offsets, which a static program has filled already',
+    source: wrap('void run(void) { wrap(39); W volatile f = wrap; f(numbers[argc_ & 1]); }'),
+    calls: ['getpid', 'getppid', 'getuid'],
+    flags: ['-fPIC', '-Wl,--no-relax'],
+    isWide: true,
+  },
 ];
