@@ -1,8 +1,9 @@
 // Plug-ins that are named outside of the code: folders that a program's strings name and that hold libraries, and libraries
 // that configuration files name. Both hold for any program; families (plugins.ts) are for what neither tells.
 
-import { readdirSync, statSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
+import { isFile } from '../elf/search.ts';
 import { type Cut, eachLibrary } from './plugins.ts';
 import { scriptText } from './programs.ts';
 
@@ -55,7 +56,7 @@ export function configuredLibraries(
     const bases = [dirname(resolve(file)), ...roots];
     for (const [name] of text.replace(/^\s*#.*/gm, '').matchAll(/[\w.+/-]+\.so\b/g)) {
       for (const path of name.startsWith('/') ? [name] : bases.map((base) => join(base, name))) {
-        if (statSync(path, { throwIfNoEntry: false })?.isFile() === true) found.add(path);
+        if (isFile(path)) found.add(path);
       }
     }
     for (const [, pattern] of text.matchAll(/^\s*include\s+["']?([^\s"';]+)/gm)) {

@@ -1,7 +1,7 @@
 // The programs that a text names: a script for a shell, Perl, Python …, a command, a configuration. What is found may be executed, not has
 // to be, so that it only adds.
 
-import { statSync } from 'node:fs';
+import { type Stats, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { inPath, isExecutable, scriptText } from './programs.ts';
 
@@ -33,14 +33,13 @@ export function preloadedIn(text: string, script: string): readonly string[] {
   if (!/\bLD_(PRELOAD|AUDIT)\b/.test(text)) return [];
   const words = new Set(text.match(/[\w.+/-]+/g) ?? []);
   for (const word of expanded(text, script)) words.add(word);
-  const stat = (path: string) => statSync(path, { throwIfNoEntry: false });
-  const folders = [...words].filter((word) => word.startsWith('/') && stat(word)?.isDirectory() === true);
+  const folders = [...words].filter((word) => word.startsWith('/') && statOf(word)?.isDirectory() === true);
   const found = [...words]
     .filter((word) => /\.so(\.\d+)*$/.test(word) && word.length <= MOST_LETTERS)
     .flatMap((name) => {
       const inside = folders
         .map((folder) => join(folder, name))
-        .filter((path) => stat(path)?.isFile() === true);
+        .filter((path) => statOf(path)?.isFile() === true);
       return name.startsWith('/') || inside.length === 0 ? [name] : inside;
     });
   return [...new Set(found)];
@@ -100,6 +99,15 @@ function namesAny(text: string, searchPath: string, script: string): boolean {
 
 /** Too large to be looked through at each start. */
 function isLarge(path: string): boolean {
-  const stat = statSync(path, { throwIfNoEntry: false });
+  const stat = statOf(path);
   return stat?.isFile() === true && stat.size > 16 * 1024;
+}
+
+/** Nothing where there is no file, whatever the reason. */
+function statOf(path: string): Stats | undefined {
+  try {
+    return statSync(path);
+  } catch {
+    return undefined;
+  }
 }

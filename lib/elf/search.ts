@@ -96,7 +96,16 @@ function inFolder(folder: string, name: string, looked: Set<string>): readonly s
     ? hwcaps.map((one) => join(special, one, name)).filter((path) => exists(path, looked))
     : [];
   looked.add(plain);
-  return statSync(plain, { throwIfNoEntry: false })?.isFile() === true ? [...variants, plain] : variants;
+  return isFile(plain) ? [...variants, plain] : variants;
+}
+
+/** Not where a folder of the path is none, either. */
+export function isFile(path: string): boolean {
+  try {
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
 }
 
 /** musl's ldso/dynlink.c: /etc/ld-musl-ARCH.path, else three folders. */

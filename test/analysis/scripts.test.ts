@@ -4,7 +4,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { expect, test } from 'vitest';
-import { programsIn } from '../../lib/analysis/named.ts';
+import { preloadedIn, programsIn, wordsThatMatter } from '../../lib/analysis/named.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
 const cli = join(import.meta.dirname, '..', '..', 'bin', 'sandbox-run.cjs');
@@ -124,4 +124,10 @@ test('comments and pages of documentation name nothing', () => {
   expect(named('#!/usr/bin/ruby\nsystem <<~END\n  #{before} xz -9\nEND\n')).toContain('xz');
   // A shell script may print such a page.
   expect(named(`#!/usr/bin/dash\n${pages}`)).toContain('rev');
+});
+
+test('a word behind a file is no text', () => {
+  expect(wordsThatMatter(['/etc/passwd/text'], '/usr/bin')).toEqual([]);
+  const script = 'LD_PRELOAD=/etc/passwd/first.so.1 true';
+  expect(preloadedIn(script, '/bin/script')).toEqual(['/etc/passwd/first.so.1']);
 });

@@ -52,3 +52,9 @@ test('$ORIGIN in the name of a library, as builds of Python that can be moved ha
   expect(world.missing).toEqual([]);
   expect(world.modules.map((one) => one.path)).toContain(path);
 });
+
+test('a folder of LD_LIBRARY_PATH that is a file', () => {
+  const world = newWorld({ LD_LIBRARY_PATH: '/etc/passwd' });
+  addProgram(world, '/bin/true');
+  expect(world.missing).toEqual([]);
+});
