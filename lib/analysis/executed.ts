@@ -4,7 +4,7 @@ import { realpathSync } from 'node:fs';
 import { SandboxError } from '../errors.ts';
 import { helpersIn } from './helpers.ts';
 import { settle, tryStart } from './loading.ts';
-import { preloadedIn, programsIn } from './named.ts';
+import { preloadedIn, programsIn, programsOf } from './named.ts';
 import { inPath, isExecutable, scriptText, shellUtilities, startOf } from './programs.ts';
 import { searched, short, type Work } from './work.ts';
 import { imports, type Module } from './world.ts';
@@ -120,8 +120,7 @@ function executed(work: Work, path: string): Executed {
   };
   for (const name of question.also) for (const one of named(name, path)) meant.add(one);
   for (const word of question.words) {
-    const found = inPath(word, path);
-    if (found !== undefined) meant.add(found);
+    for (const one of programsOf(word, path)) meant.add(one);
     if (/[\s;|&]/.test(word)) add(word, meant);
     else if (/[./]/.test(word)) {
       const text = textOf(work, word);

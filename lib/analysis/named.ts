@@ -81,12 +81,19 @@ function* expanded(code: string, script: string | undefined): Generator<string> 
   }
 }
 
+/** The programs that a word of a command line names: as a whole, or in a part of it (`--pager=less`, socat's `EXEC:cat`). */
+export function programsOf(word: string, searchPath: string): readonly string[] {
+  return [...new Set([word, ...word.split(/[=:,]/)])]
+    .map((part) => inPath(part, searchPath))
+    .filter((path) => path !== undefined);
+}
+
 /** The words of a command line that can mean something to an analysis (analyze.ts): programs, commands and texts that name programs.
  * Others are none now, and would be found here once they are. */
 export function wordsThatMatter(words: readonly string[], searchPath: string): readonly string[] {
   return words.filter(
     (word) =>
-      inPath(word, searchPath) !== undefined ||
+      programsOf(word, searchPath).length > 0 ||
       (/[\s;|&]/.test(word) && programsIn(word, searchPath).length > 0) ||
       (/[./]/.test(word) && (isLarge(word) || namesAny(scriptText(word) ?? '', searchPath, word))),
   );

@@ -131,3 +131,11 @@ test('a word behind a file is no text', () => {
   const script = 'LD_PRELOAD=/etc/passwd/first.so.1 true';
   expect(preloadedIn(script, '/bin/script')).toEqual(['/etc/passwd/first.so.1']);
 });
+
+test('a program in a part of a word', () => {
+  // As socat's EXEC:cat, and --pager=less.
+  const path = program('in-part', 'personality(0xffffffff)');
+  const main = program('taking-part', 'execl(strchr(words[1], 58) + 1, "x", NULL)', '#include <string.h>');
+  expect(start(main, `RUN:${path}`)).toEqual({ status: 0, stdout: 'taking-part\nin-part\n', stderr: '' });
+  expect(held(main, `RUN:${path}`)).toEqual(start(main, `RUN:${path}`));
+});
