@@ -92,13 +92,10 @@ describe('functions that a function chooses', () => {
 describe('functions of the kernel’s own library', () => {
   const vdso = ['gettimeofday', 'clock_getres', 'time'];
   test('count once code names them', () => {
-    // glibc's loader asks for the first two in every program.
-    expect(callsOf(compile('int main(void) { return 0; }'), ...vdso)).toEqual([
-      'gettimeofday',
-      'clock_getres',
-    ]);
+    // glibc's loader asks for the first two in every program, for functions that this one does not have (vdso.test.ts).
+    expect(callsOf(compile('int main(void) { return 0; }'), ...vdso)).toEqual([]);
     const timed = compile('#include <time.h>\nint main(void) { return time(0) == 0; }');
-    expect(callsOf(timed, ...vdso)).toEqual(vdso);
+    expect(callsOf(timed, ...vdso)).toEqual(['time']);
     expect(callsOf(compile('int main(void) { return 0; }', '-static'), 'time')).toEqual([]);
   });
 });
