@@ -4,7 +4,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     exclude: [
-      'test/analysis/{auto,choosers,languages,servers,static}.test.ts',
+      'test/analysis/{auto,choosers,languages,scripts,servers,static}.test.ts',
       'test/fuzz/**',
       'test/kernel/*-faults.test.ts',
       'test/aarch64/**',

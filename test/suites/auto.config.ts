@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['test/analysis/{auto,choosers,languages,servers,static}.test.ts'],
+    include: ['test/analysis/{auto,choosers,languages,scripts,servers,static}.test.ts'],
     testTimeout: 60_000,
     pool: 'forks',
     maxWorkers: 1,
