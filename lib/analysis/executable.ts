@@ -40,8 +40,9 @@ export function headersOf({ modules }: Pick<World, 'modules'>): Headers {
     if (path === VDSO) continue;
     const { segments } = code.elf;
     const isLoaded = segments.some((one) => one.type === PT_LOAD);
-    const stack = segments.find((one) => one.type === PT_GNU_STACK);
-    if (isLoaded && (stack === undefined || (stack.flags & PF_X) !== 0)) isStackExecutable = true;
+    const stacks = segments.filter((one) => one.type === PT_GNU_STACK);
+    if (isLoaded && (stacks.length === 0 || stacks.some((one) => (one.flags & PF_X) !== 0)))
+      isStackExecutable = true;
     const isRelocated =
       code.dynamic?.value('textrel') !== undefined ||
       ((code.dynamic?.value('flags') ?? 0) & DF_TEXTREL) !== 0;
@@ -93,10 +94,12 @@ export function heldToHeaders(
     const possible = name === 'mprotect' ? headers.changed : isAnonymous ? headers.behind : headers.mapped;
     return [...possible].filter((one) => mayBe(found, one)).map((one) => withProtection(exactly(one)));
   }
-  // A thread's stack: readable and writable, and executable if the variable says so that headers set.
+  // A thread's stack: readable and writable, and executable if the variable says so that headers set. It is the C library that
+  // reads this variable; what its mmap and mprotect are given by others is theirs.
   const stack = READ | WRITE;
   const isOpen = mayBe(found, stack | EXEC) && isExact({ ...found, known: found.known | EXEC }, WIDTH);
-  return isOpen && isCLibrary(module) && mayBe(found, stack) ? [withProtection(exactly(stack))] : [context];
+  const isOwn = [module, context.from.module, context.lost[at]?.module].every(isCLibrary);
+  return isOpen && isOwn && mayBe(found, stack) ? [withProtection(exactly(stack))] : [context];
 }
 
 const mayBe = ({ known, value }: Bits, one: bigint): boolean => ((one ^ value) & known) === 0n;

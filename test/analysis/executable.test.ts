@@ -81,3 +81,34 @@ test.each(libraries)('a thread, and a library that it loads: %s', (name, source,
     if (isCode) expect([prot, changes.kind, maps.kind]).toEqual([prot, 'kill', 'kill']);
   }
 });
+
+// What a program hands to the C library's mmap and mprotect looks like a thread's stack there, and is none.
+test.each([
+  ['mmap', 'mmap(0, 4096, prot, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)'],
+  ['mprotect', '(mprotect(place, 4096, prot), place)'],
+])('a protection that a program computes for %s, writable and perhaps executable', (call, made) => {
+  const program = compile(
+    `computed-${call}`,
+    `#include <stdio.h>
+     #include <string.h>
+     #include <sys/mman.h>
+     static volatile int how;
+     static char place[4096] __attribute__((aligned(4096)));
+     int main(int count, char **words) {
+       how = count;
+       int prot = PROT_READ | PROT_WRITE | (how & 1) << 2;
+       char *code = ${made};
+       memcpy(code, "\\xb8\\x2a\\0\\0\\0\\xc3", 6);
+       printf("%d\\n", ((int (*)(void))code)());
+       return 0;
+     }`,
+  );
+  const analysis = analysisOf(program);
+  expect(summaryOf(analysis).executable).toBe('written');
+  const { stdout, signal } = spawnSync(program, [], {
+    sandbox: policyOfAnalysis(analysis),
+    encoding: 'utf8',
+    timeout: 20_000,
+  });
+  expect({ stdout, signal }).toEqual({ stdout: '42\n', signal: null });
+});
