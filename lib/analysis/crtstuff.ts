@@ -45,6 +45,11 @@ const AFTER_COUNT = Buffer.from([
   0xd1, 0xfe, 0x74,
 ]);
 const LEA_RDI = Buffer.from([0x48, 0x8d, 0x3d]);
+/** What is compared with RDI, and how. */
+const FORMS = [
+  [Buffer.from([0x48, 0x8d, 0x05]), AFTER_LAST],
+  [Buffer.from([0x48, 0x8d, 0x35]), AFTER_COUNT],
+] as const;
 const LEA_LENGTH = 7;
 const RET = 0xc3;
 
@@ -60,8 +65,11 @@ export function endsOfNothing(code: Read): readonly number[] {
     const behind = start + 2 * LEA_LENGTH;
     if (site[at + 1] !== start + LEA_LENGTH || !startsWith(code, start, LEA_RDI)) continue;
     if (
-      [AFTER_LAST, AFTER_COUNT].some(
-        (form) => startsWith(code, behind, form) && endsAt(code, behind + form.length),
+      FORMS.some(
+        ([second, form]) =>
+          startsWith(code, start + LEA_LENGTH, second) &&
+          startsWith(code, behind, form) &&
+          endsAt(code, behind + form.length),
       )
     )
       list.push(at, at + 1);

@@ -138,9 +138,19 @@ const LOADS = /^(dlopen|dlmopen|lt_dlopen(ext|advise)?|g_module_open(_full)?|apr
 
 const opensLibraries = (module: Module) => imports(module, LOADS);
 
-/** Whether reached code of a file can load libraries: by a function that it names, or, where it names none, by means of its own. */
+/** Whether reached code of a file can load libraries: by a function that it names or looks up, or, where it names none, by means
+ * of its own. */
 const canLoad = (reach: Reach, module: Module) =>
-  !opensLibraries(module) || isImportReached(reach, module, LOADS);
+  !opensLibraries(module) || isImportReached(reach, module, LOADS) || looksUpLoading(reach, module);
+
+const looksUpLoading = ({ given }: Reach, module: Module) =>
+  given.some(
+    ({ spot, by }) =>
+      by === module &&
+      spot.module.code.dynamic?.symbols.some(
+        (one) => one.address === spot.address && LOADS.test(one.name),
+      ) === true,
+  );
 
 /** Libraries that configuration files name: those on the command line, and those that the program's own strings name. */
 function loadConfigured(work: Work): void {

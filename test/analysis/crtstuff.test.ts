@@ -19,7 +19,7 @@ function ask(library: string, body: string, options: readonly string[] = []) {
     return file;
   };
   const file = compile(join(folder, `lib${name}.so`), library, '-shared', '-fPIC', ...options);
-  const source = `long quiet(void), loud(void); int main(void) { return ${body}; }`;
+  const source = `long quiet(void), loud(void), hidden(void); int main(void) { return ${body}; }`;
   return analysisOf(compile(join(folder, name), source, file, `-Wl,-rpath,${folder}`, '-Wl,--no-as-needed'), {
     namesOnly: true,
   });
@@ -64,6 +64,14 @@ test.each([
     '1',
     true,
   ],
+  [
+    'two names of a place of which one is compared with something else, and the other read',
+    `static F volatile rares[] = { rare }; F *first(long);
+     __asm__(".text\\n.type first,@function\\nfirst: xor %eax, %eax\\n lea rares(%rip), %rdi\\n lea rares(%rip), %rdx\\n cmp %rdi, %rax\\n je 1f\\n mov (%rdx), %rax\\n1: ret\\n.size first, .-first\\n");
+     __attribute__((constructor)) static void begin(void) { ((F)first(0))(); }`,
+    '1',
+    true,
+  ],
 ])('%s', (_, data, loud, isReached) => {
   const library = `${table} ${data} long loud(void) { return ${loud}; } long quiet(void) { return 0; }`;
   expect(ask(library, 'quiet()').calls.has('acct')).toBe(isReached);
@@ -77,10 +85,13 @@ test('the same table, called', () => {
 test.each([
   ['quiet()', false],
   ['loud()', true],
+  ['hidden()', true],
 ])('plug-ins of a library of which %s is called', (body, isLoading) => {
   const library = `
+    #define _GNU_SOURCE
     #include <dlfcn.h>
     int pam_start(char *name) { return dlopen(name, RTLD_NOW) != 0; }
+    long hidden(void) { return ((void *(*)(char *, int))dlsym(RTLD_DEFAULT, "dlopen"))("x", RTLD_NOW) != 0; }
     long loud(void) { return pam_start("x"); }
     long quiet(void) { return 0; }`;
   const { files, notices } = ask(library, body);
