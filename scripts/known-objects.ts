@@ -1,13 +1,13 @@
-// Makes lib/analysis/data/known-objects.ts, the table of where the objects of well-known libraries end (lib/analysis/known-objects.ts
+// Makes lib/analysis/code/data/known-objects.ts, the table of where the objects of well-known libraries end (lib/analysis/code/known-objects.ts
 // reads it, and says its form). Bounds come from a library's own symbols and those of its debug file; kept are the sections
 // that these split further. scripts/objects.js gets the packages and runs this.
 
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, sep } from 'node:path';
-import { ceilingFunctions } from '../lib/analysis/ceilings.ts';
-import { regionsOf } from '../lib/analysis/code.ts';
-import type { KnownFileObjects, KnownPackage } from '../lib/analysis/known-objects.ts';
-import { type Bounds, objectsIn, objectsOf, splitOf } from '../lib/analysis/objects.ts';
+import { ceilingFunctions } from '../lib/analysis/code/ceilings.ts';
+import { regionsOf } from '../lib/analysis/code/code.ts';
+import type { KnownFileObjects, KnownPackage } from '../lib/analysis/code/known-objects.ts';
+import { type Bounds, objectsIn, objectsOf, splitOf } from '../lib/analysis/code/objects.ts';
 import { hash } from '../lib/analysis/states.ts';
 import { readDebugSymbols } from '../lib/elf/debug.ts';
 import { type ElfSymbol, readDynamic, readFullSymbols } from '../lib/elf/dynamic.ts';
@@ -97,7 +97,7 @@ export function renderKnownObjects(packages: readonly KnownPackage[]): string {
 /** The module that holds a table. */
 export function renderModule(packages: readonly KnownPackage[]): string {
   return `// Written by \`npm run objects\`; do not edit. Sizes of objects in libraries, as their debug packages give them: facts. The form is
-// described in lib/analysis/known-objects.ts; \`readelf -sW\` shows the same of a debug file.
+// described in lib/analysis/code/known-objects.ts; \`readelf -sW\` shows the same of a debug file.
 
 export const knownObjects: string = \`\\
 ${renderKnownObjects(packages)}\`;

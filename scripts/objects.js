@@ -1,4 +1,4 @@
-// Adds to lib/analysis/data/known-objects.ts what known-objects.ts finds in the C library's packages of every Debian release that the
+// Adds to lib/analysis/code/data/known-objects.ts what known-objects.ts finds in the C library's packages of every Debian release that the
 // machine's mirror has: `npm run objects`. Of another distribution or library: unpack its package and the one of its debug files
 // into one folder, and `npm run objects -- FOLDER 'DISTRIBUTION PACKAGE VERSION ARCHITECTURE'`. What the table has already
 // stays, so that the same packages give the same table.
@@ -17,8 +17,8 @@ const bundle = join(root, 'dist', 'known-objects.mjs');
 await build({
   stdin: {
     contents: `export * from './scripts/known-objects.ts'; export * from './scripts/debian-packages.ts';
-export * from './lib/analysis/known-objects.ts';
-export { knownObjects as text } from './lib/analysis/data/known-objects.ts';`,
+export * from './lib/analysis/code/known-objects.ts';
+export { knownObjects as text } from './lib/analysis/code/data/known-objects.ts';`,
     resolveDir: root,
   },
   outfile: bundle,

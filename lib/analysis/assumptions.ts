@@ -1,8 +1,8 @@
 // What an answer rests on that its code does not prove. Each is said in the notes of the answers that depend on it, and of
 // no others.
 
-import type { CallSite } from './numbers.ts';
-import type { World } from './world.ts';
+import type { World } from './files/world.ts';
+import type { CallSite } from './values/numbers.ts';
 
 /** Libraries that make code, or calls, while the program runs: known by a name that they export. What is made so can only use
  * what is in the process, but which of its calls, and with which arguments, no analysis of files can tell. */

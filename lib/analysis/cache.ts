@@ -15,9 +15,9 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { configurationIn } from './configuration.ts';
-import { preloadedIn, programsIn, wordsThatMatter } from './named.ts';
-import { scriptText, searchPathOf } from './programs.ts';
+import { configurationIn } from './files/configuration.ts';
+import { preloadedIn, programsIn, wordsThatMatter } from './files/named.ts';
+import { scriptText, searchPathOf } from './files/programs.ts';
 import { hash, type KnownFile, knownFile, type Meaning, stillTheSame } from './states.ts';
 
 /** Raised whenever entries are written in another form. */

@@ -1,6 +1,6 @@
 // Answers that are worked out once for each file or search, and kept as long as it is.
 
-import type { Reach } from './reach.ts';
+import type { Reach } from './reach/reach.ts';
 
 /** By a key within each object. A kept answer is never undefined. */
 export class Kept<Of extends object, Key, Answer extends {}> {

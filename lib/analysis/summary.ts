@@ -2,8 +2,8 @@
 
 import { abis } from '../linux/abi.ts';
 import { type Analysis, labelOf } from './analyze.ts';
-import { type ArgumentCount, countArguments } from './arguments.ts';
-import { executableMemory } from './executable.ts';
+import { type ArgumentCount, countArguments } from './values/arguments.ts';
+import { executableMemory } from './values/executable.ts';
 
 export interface Summary {
   /** Arguments of all permitted calls. */

@@ -1,8 +1,8 @@
 // Why a call is in the policy: the shortest way from where execution begins to the instruction that makes it.
 
 import { type Analysis, labelOf } from './analyze.ts';
-import { functionAt } from './code.ts';
-import { type Module, moduleOfNode } from './world.ts';
+import { functionAt } from './code/code.ts';
+import { type Module, moduleOfNode } from './files/world.ts';
 
 export interface Link {
   readonly file: string;

@@ -1,8 +1,8 @@
 // What an analysis has at hand while it goes on.
 
 import type { Question } from './cache.ts';
-import { newReach, type Reach } from './reach.ts';
-import { type Module, newWorld, type World } from './world.ts';
+import { type Module, newWorld, type World } from './files/world.ts';
+import { newReach, type Reach } from './reach/reach.ts';
 
 /** A question with an ear for its progress. */
 export interface Asked extends Question {

@@ -3,7 +3,7 @@
 import { readFileSync, realpathSync } from 'node:fs';
 import { Code, Decoder, DecoderOptions, FlowControl, Instruction, OpKind, Register } from 'iced-x86';
 import { describe, expect, test } from 'vitest';
-import { flow, found, readInstruction, reference } from '../../lib/analysis/x86-64/lengths.ts';
+import { flow, found, readInstruction, reference } from '../../lib/analysis/code/x86-64/lengths.ts';
 import { parseElf, SHF_EXECINSTR } from '../../lib/elf/file.ts';
 
 const flows: Readonly<Record<number, number>> = {

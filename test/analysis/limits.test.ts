@@ -3,8 +3,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { configuredLibraries } from '../../lib/analysis/configuration.ts';
-import { familyFiles } from '../../lib/analysis/plugins.ts';
+import { configuredLibraries } from '../../lib/analysis/files/configuration.ts';
+import { familyFiles } from '../../lib/analysis/files/plugins.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
 const folder = temporaryFolder('limits');

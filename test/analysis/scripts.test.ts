@@ -4,7 +4,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { expect, test } from 'vitest';
-import { preloadedIn, programsIn, wordsThatMatter } from '../../lib/analysis/named.ts';
+import { preloadedIn, programsIn, wordsThatMatter } from '../../lib/analysis/files/named.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
 const cli = join(import.meta.dirname, '..', '..', 'bin', 'sandbox-run.cjs');

@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { addProgram, newWorld } from '../../lib/analysis/world.ts';
+import { addProgram, newWorld } from '../../lib/analysis/files/world.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
 const folder = temporaryFolder('world');

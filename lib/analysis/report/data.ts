@@ -9,11 +9,11 @@ import { permits } from '../../policy/action.ts';
 import { printCall, printPolicy } from '../../policy/language/print.ts';
 import type { Policy, Statement } from '../../policy/model.ts';
 import { type Analysis, labelOf } from '../analyze.ts';
-import { type CallSite, setIdCalls } from '../numbers.ts';
-import { isReached, reachedFunctions } from '../reach.ts';
-import { VDSO } from '../vdso.ts';
+import { VDSO } from '../files/vdso.ts';
+import type { Module } from '../files/world.ts';
+import { isReached, reachedFunctions } from '../reach/reach.ts';
+import { type CallSite, setIdCalls } from '../values/numbers.ts';
 import { chainTo } from '../why.ts';
-import type { Module } from '../world.ts';
 
 export interface ReportData {
   readonly program: string;

@@ -1,0 +1,202 @@
+// Which programs the one that is analysed executes: those that the user named, and what the command line, scripts and strings name.
+
+import { realpathSync } from 'node:fs';
+import { SandboxError } from '../../errors.ts';
+import { searched, short, type Work } from '../work.ts';
+import { helpersIn } from './helpers.ts';
+import { settle, tryStart } from './loading.ts';
+import { preloadedIn, programsIn, programsOf } from './named.ts';
+import { inPath, isExecutable, scriptText, shellUtilities, startOf } from './programs.ts';
+import { imports, type Module } from './world.ts';
+
+const MAX_PROGRAMS = 200;
+
+/** system(3), popen(3), and execvp(3) for files without a header start it. */
+const SHELL = '/bin/sh';
+
+/** To whoever executes it (proc_pid_exe(5)). */
+const ITSELF = '/proc/self/exe';
+
+/** Starts the programs that this one executes, and what those that are meant execute in turn: a script what its text names, and all what
+ * stands as a path, or in a folder that stands so, where it is executed. Whether there are any. */
+export function startExecuted(work: Work, path: string, startsByLibrary: boolean): boolean {
+  searched(work, path);
+  const { meant, guessed } = executed(work, path);
+  // `sh -c 'gcc …'` executes what `gcc …` does.
+  const asked = [...meant];
+  if (startsByLibrary && work.names.has(SHELL)) meant.add(SHELL);
+  const all = new Set<string>();
+  const folders = new Set<string>();
+  const own = work.world.byPath.get(work.programs[0]!)!;
+  for (const [text, modules] of work.names)
+    if (modules.has(own)) for (const one of helpersNamed(work, text, folders)) meant.add(one);
+  let round: Iterable<string> = meant;
+  for (;;) {
+    const unknown = [...round].filter((one) => !all.has(one));
+    const fresh = unknown.slice(0, MAX_PROGRAMS - all.size);
+    if (fresh.length < unknown.length)
+      work.notices.push(
+        `more than ${MAX_PROGRAMS} programs are executed: left out are ${unknown.slice(fresh.length).map(short).join(', ')}; give those that it executes with --also PROGRAM`,
+      );
+    if (fresh.length === 0) break;
+    const next = new Set<string>();
+    for (const one of fresh) {
+      all.add(one);
+      for (const script of tryStart(work, one))
+        for (const name of programsIn(textOf(work, script), path, script)) next.add(name);
+    }
+    settle(work, false);
+    for (const one of pathsNamed(work, folders)) next.add(one);
+    round = next;
+  }
+  for (const one of asked) {
+    const module = programOf(work, one);
+    if (module === undefined || module === own) continue;
+    for (const name of believed(work, module, searchedNames(work, module, path))) guessed.add(name);
+  }
+  // Most of these are there by chance: that is no reason to follow them further.
+  for (const one of guessed) {
+    if (all.has(one)) continue;
+    if (all.size >= MAX_PROGRAMS) {
+      work.notices.push(
+        `more than ${MAX_PROGRAMS} programs are named: give those that it executes with --also PROGRAM`,
+      );
+      break;
+    }
+    all.add(one);
+    tryStart(work, one);
+  }
+  return all.size > 0;
+}
+
+/** The file that a name's start loads, if it was. */
+function programOf(work: Work, path: string): Module | undefined {
+  try {
+    return work.world.byPath.get(realpathSync(path));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Programs whose path, or whose folder's, stands in a file that executes some. `folders`: which were looked into. */
+function pathsNamed(work: Work, folders: Set<string>): readonly string[] {
+  const paths: string[] = [];
+  for (const [text, modules] of work.names) {
+    if (!text.startsWith('/') || ![...modules].some((one) => imports(one, EXECUTES))) continue;
+    if (isExecutable(text)) paths.push(text);
+    else paths.push(...helpersNamed(work, text, folders));
+  }
+  return paths;
+}
+
+function helpersNamed(work: Work, folder: string, folders: Set<string>): readonly string[] {
+  if (folders.has(folder)) return [];
+  folders.add(folder);
+  const helpers = helpersIn(folder, work.files);
+  if (helpers === undefined)
+    work.notices.push(
+      `${folder} is named and holds too many programs to include: give those that are executed with --also PROGRAM`,
+    );
+  return helpers ?? [];
+}
+
+const EXECUTES =
+  /^(execl|execlp|execle|execv|execvp|execve|execvpe|execveat|fexecve|posix_spawnp?|system|popen|wordexp)$/;
+
+interface Executed {
+  readonly meant: Set<string>;
+  readonly guessed: Set<string>;
+}
+
+/** The programs that are meant where this one executes others: those that the user named, the command line, or a script. And
+ * those that its own strings name, or a text on the command line. */
+function executed(work: Work, path: string): Executed {
+  const { question } = work;
+  const own = work.world.byPath.get(work.programs[0]!)!;
+  const meant = new Set<string>();
+  const guessed = new Set(constantPrograms(work, own, path));
+  const add = (text: string, to: Set<string>, script?: string) => {
+    for (const one of programsIn(text, path, script)) to.add(one);
+  };
+  for (const name of question.also) for (const one of named(name, path)) meant.add(one);
+  for (const word of question.words) {
+    for (const one of programsOf(word, path)) meant.add(one);
+    if (/[\s;|&]/.test(word)) add(word, meant);
+    else if (/[./]/.test(word)) {
+      const text = textOf(work, word);
+      add(text, text.startsWith('#!') ? meant : guessed, word);
+    }
+  }
+  for (const script of startOf(question.program, path).scripts) add(textOf(work, script), meant, script);
+  return { meant, guessed };
+}
+
+/** What a script says. Libraries that it preloads are taken for plug-ins. */
+function textOf(work: Work, script: string): string {
+  work.texts.add(script);
+  const text = scriptText(script) ?? '';
+  const own = work.world.byPath.get(work.programs[0]!)!;
+  if (text.startsWith('#!'))
+    for (const name of preloadedIn(text, script)) work.wanted.push([name, own, `preloaded by ${script}`]);
+  return text;
+}
+
+function named(name: string, path: string): readonly string[] {
+  if (name === '@shell-utils')
+    return shellUtilities.map((one) => inPath(one, path)).filter((one) => one !== undefined);
+  const found = inPath(name, path);
+  if (found === undefined)
+    throw new SandboxError(`--also ${name}: there is no such program`, {
+      advice: 'give a name in PATH, a path, or @shell-utils',
+    });
+  return [found];
+}
+
+/** Of programs that the program's own strings name. Of more than these most are there by chance, and each brings its code. */
+const MAX_NAMES = 64;
+
+interface Name {
+  readonly text: string;
+  readonly program: string;
+}
+
+/** Paths of programs that a program's own strings name, and names in PATH where it asks the C library to search there. */
+function constantPrograms(work: Work, own: Module, path: string): readonly string[] {
+  const paths: string[] = [];
+  for (const [text, modules] of work.names) {
+    if (!modules.has(own)) continue;
+    if (text === ITSELF) paths.push(own.path);
+    else if (text.startsWith('/') && isExecutable(text)) paths.push(text);
+  }
+  const names = [...searchedNames(work, own, path)];
+  // system(3) and popen(3): the first word of each command, behind assignments.
+  if (imports(own, /^(system|popen)$/)) {
+    for (const part of [...work.commands].flatMap((text) => text.split(/[|;&]+/))) {
+      const [, word] = /^\s*(?:\w+=\S*\s+)*([\w.+/-]{2,})(?:\s|$)/.exec(part) ?? [];
+      const program = word === undefined ? undefined : inPath(word, path);
+      if (program !== undefined) names.push({ text: word!, program });
+    }
+  }
+  return [...paths, ...believed(work, own, names)];
+}
+
+/** Names of programs in PATH that a program's own strings are, if it has them searched there. */
+function searchedNames(work: Work, own: Module, path: string): readonly Name[] {
+  if (!imports(own, /^(execl?vpe?|execlp|posix_spawnp)$/)) return [];
+  const names: Name[] = [];
+  for (const [text, modules] of work.names) {
+    if (!modules.has(own) || text.length < 2 || text.includes('/')) continue;
+    const program = inPath(text, path);
+    if (program !== undefined) names.push({ text, program });
+  }
+  return names;
+}
+
+function believed(work: Work, own: Module, names: readonly Name[]): readonly string[] {
+  const programs = (some: readonly Name[]) => [...new Set(some.map((one) => one.program))];
+  if (names.length <= MAX_NAMES) return programs(names);
+  work.notices.push(
+    `${short(own.path)} names ${names.length} programs that it could search for, too many to include but usual utilities: give others that it executes with --also PROGRAM`,
+  );
+  return programs(names.filter(({ text }) => shellUtilities.some((one) => one === text)));
+}

@@ -1,0 +1,234 @@
+// Which files come to an analysis: programs with what they need, and what they load while they run, by names in the code, families of
+// plug-ins that are known, and configuration files. Code is followed in between, until nothing new is found.
+
+import { EM_X86_64, isElf, readSource } from '../../elf/file.ts';
+import { findLibrary } from '../../elf/search.ts';
+import { SandboxError } from '../../errors.ts';
+import { keptFor } from '../kept.ts';
+import { follow } from '../reach/held-back.ts';
+import {
+  addEntry,
+  addExports,
+  addLookup,
+  addModuleRoots,
+  addSurface,
+  isImportReached,
+  type Reach,
+  run,
+} from '../reach/reach.ts';
+import type { Work } from '../work.ts';
+import { configuredLibraries, librariesIn } from './configuration.ts';
+import { type Cut, families, familyFiles, nameServices } from './plugins.ts';
+import { searchPathOf, startOf } from './programs.ts';
+import { mentions } from './strings.ts';
+import { addOffered, addUnseenLookups, isForNamesake, isNamesakeReached, isOffered, VDSO } from './vdso.ts';
+import {
+  addPlugin,
+  addProgram,
+  imports,
+  isCLibrary,
+  isLoader,
+  LOOKS_UP,
+  type Module,
+  requester,
+  type World,
+} from './world.ts';
+
+const LIBRARY_NAME = /^[\w.+/-]*\.so(\.[\w.]+)*$/;
+
+/** Follows code, then adds what is loaded by name, until nothing changes. */
+export function settle(work: Work, withPlugins: boolean): void {
+  const { world, reach } = work;
+  for (;;) {
+    for (; work.rooted < world.modules.length; work.rooted++) {
+      const module = world.modules[work.rooted]!;
+      if (module.path !== VDSO) addModuleRoots(reach, module, true);
+      addUnseenLookups(reach, module);
+      if (module.isSurface) addSurface(reach, module, 'plug-in');
+    }
+    for (const module of world.started) {
+      if (work.entered.has(module)) continue;
+      work.entered.add(module);
+      addEntry(reach, module);
+    }
+    run(reach);
+    for (const text of work.offered) if (isNamesakeReached(reach, text)) addOffered(reach, text);
+    follow(reach);
+    run(reach);
+    const modules = world.modules.length;
+    const reached = reach.queue.length;
+    for (const { text, module, isChoosing, isOption } of mentions(reach, work.mentioned)) {
+      if (isChoosing && isOffered(world, text)) continue;
+      if (isOption) lookUp(work, text, module);
+      else if (/^[\w.+/[-]+$/.test(text)) mention(work, text, module);
+      else if (text.includes(' ') && isFirst(work, module)) work.commands.add(text);
+    }
+    if (withPlugins) {
+      loadConfigured(work);
+      for (const [name, module, why] of work.wanted.splice(0)) loadByName(work, name, module, why);
+    }
+    work.mentioned = reached;
+    for (const family of withPlugins ? families : []) {
+      if (work.familiesDone.has(family.name)) continue;
+      const by = world.definitions.get(family.exported)?.[0]?.module;
+      if (by === undefined || !canLoad(reach, by)) continue;
+      work.familiesDone.add(family.name);
+      work.question.progress?.(`${family.name}`);
+      for (const file of familyFiles(family, by.path, work.files, cutOf(work)))
+        tryPlugin(work, file, by, family.name);
+    }
+    if (
+      modules === world.modules.length &&
+      reached === reach.queue.length &&
+      work.rooted === modules &&
+      work.entered.size === world.started.size
+    )
+      return;
+  }
+}
+
+const cutOf =
+  ({ notices }: Work): Cut =>
+  (what) =>
+    notices.push(`${what}: the others are left out; give those that it loads with --plugin PATH`);
+
+/** A string that reached code names: a library, or a function that is looked up by name. */
+function mention(work: Work, text: string, module: Module): void {
+  const known = work.names.get(text);
+  if (known?.has(module) === true) return;
+  if (known === undefined) work.names.set(text, new Set([module]));
+  else known.add(module);
+  if (text.endsWith('nsswitch.conf')) {
+    for (const name of nameServices()) work.wanted.push([name, module, 'name service']);
+  }
+  if (isLoader(module) && isForNamesake(text)) {
+    work.offered.add(text);
+    return;
+  }
+  addOffered(work.reach, text);
+  if (LIBRARY_NAME.test(text)) work.wanted.push([text, module, 'named in the code']);
+  if (text.startsWith('/') && (isFirst(work, module) || opensLibraries(module))) {
+    for (const path of librariesIn(text, work.files, cutOf(work)))
+      work.wanted.push([path, module, `in ${text}`]);
+    if (isFirst(work, module)) {
+      if (/^\/usr\/(local\/)?(lib|share|libexec)\/[\w.+/-]+$/.test(text)) work.roots.add(text);
+      if (/^\/etc\/[\w.+/-]+\.(conf|cfg)$/.test(text)) work.configurations.add(text);
+    }
+  }
+  lookUp(work, text, module);
+}
+
+/** The functions that a file can mean by a name, if it looks up any. */
+function lookUp({ world, reach }: Work, text: string, module: Module): void {
+  const isLooking =
+    module.code.dynamic?.soname?.startsWith('ld-') === true || isStatic(module) || importsLookup(module);
+  if (!isLooking) return;
+  for (const definition of world.definitions.get(text) ?? []) {
+    addLookup(reach, { module: definition.module, address: definition.symbol.address }, module);
+  }
+}
+
+/** It holds the C library's code itself, and with it what looks up names. */
+const isStatic = (module: Module) =>
+  module.code.elf.interpreter === undefined && module.code.dynamic?.soname === undefined;
+
+const isFirst = (work: Work, module: Module) => module.path === work.programs[0];
+
+const LOADS = /^(dlopen|dlmopen|lt_dlopen(ext|advise)?|g_module_open(_full)?|apr_dso_load|uv_dlopen)$/;
+
+const opensLibraries = (module: Module) => imports(module, LOADS);
+
+/** Whether reached code of a file can load libraries: by a function that it names or looks up, or, where it names none, by means
+ * of its own. */
+const canLoad = (reach: Reach, module: Module) =>
+  !opensLibraries(module) || isImportReached(reach, module, LOADS) || looksUpLoading(reach, module);
+
+const looksUpLoading = ({ given }: Reach, module: Module) =>
+  given.some(
+    ({ spot, by }) =>
+      by === module &&
+      spot.module.code.dynamic?.symbols.some(
+        (one) => one.address === spot.address && LOADS.test(one.name),
+      ) === true,
+  );
+
+/** Libraries that configuration files name: those on the command line, and those that the program's own strings name. */
+function loadConfigured(work: Work): void {
+  const own = work.world.byPath.get(work.programs[0] ?? '');
+  if (own === undefined || !opensLibraries(own)) return;
+  const words = work.question.words.filter((word) => /[./]/.test(word) && !word.startsWith('-'));
+  work.usesWords = true;
+  for (const word of words) work.texts.add(word);
+  for (const file of work.configurations) work.files.add(file);
+  for (const path of configuredLibraries(
+    [...words, ...work.configurations],
+    [...work.roots],
+    work.files,
+    cutOf(work),
+  ))
+    work.wanted.push([path, own, 'named in a configuration file']);
+}
+
+const importsLookup = keptFor((module: Module) => imports(module, LOOKS_UP));
+
+function loadByName(work: Work, name: string, module: Module, why: string): void {
+  const key = `${name} ${name.includes('/') ? '' : module.path}`;
+  if (work.librariesDone.has(key)) return;
+  work.librariesDone.add(key);
+  const interpreter = module.interpreter ?? interpreterOf(work.world);
+  for (const path of findLibrary(
+    name,
+    requester(work.world, module, interpreter),
+    work.world.libraryPath,
+    work.world.looked,
+  ))
+    tryPlugin(work, path, module, why);
+}
+
+function tryPlugin(work: Work, path: string, by: Module, why: string): void {
+  work.files.add(path);
+  try {
+    if (!isElf(readSource(path).bytes)) return;
+    const added = addPlugin(work.world, path, by.interpreter ?? interpreterOf(work.world), by);
+    // A static program loads the C library for its plug-ins, which name what they call.
+    if (!(isStatic(by) && isCLibrary(added[0]))) addPlugged(work, added, why);
+  } catch (error) {
+    work.notices.push(`${path} is left out: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+/** The first of them is the plug-in, whose exports its loader asks for; the others are what it needs. */
+export function addPlugged(work: Work, modules: readonly Module[], why: string): void {
+  const [plugin] = modules;
+  if (plugin !== undefined && !plugin.isSurface) addExports(work.reach, plugin, why);
+}
+
+export function interpreterOf(world: World): string | undefined {
+  return world.modules[0]?.code.elf.interpreter;
+}
+
+/** The scripts on the way to it. */
+export function addStart(work: Work, path: string, isFirst: boolean): readonly string[] {
+  const { program, named, scripts } = startOf(path, searchPathOf(work.question.environment));
+  for (const one of [path, named, ...scripts]) work.files.add(one);
+  if (work.programs.includes(program)) return scripts;
+  const elf = readSource(program).bytes;
+  if (isFirst && elf.length >= 20 && isElf(elf) && elf.readUInt16LE(18) !== EM_X86_64) {
+    throw new SandboxError(`${program}: only x86-64 programs can be analysed so far`, {
+      advice: 'write a policy, or record one',
+    });
+  }
+  work.programs.push(program);
+  addProgram(work.world, program);
+  return scripts;
+}
+
+/** A program that may be executed: what cannot be read is said, and left out. The scripts on the way to it. */
+export function tryStart(work: Work, path: string): readonly string[] {
+  try {
+    return addStart(work, path, false);
+  } catch (error) {
+    work.notices.push(`${path} is left out: ${error instanceof Error ? error.message : String(error)}`);
+    return [];
+  }
+}

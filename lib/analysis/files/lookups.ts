@@ -1,0 +1,89 @@
+// Names that are handed to the loader while a program runs: of functions to dlsym(3), of libraries to dlopen(3). They are followed
+// back from there like any value, through every wrapper in every file, to the strings. What cannot be followed is kept with
+// its place, to be said: of such names only those count that stand as wholes in the files' strings (loading.ts).
+
+import { regionAt } from '../code/code.ts';
+import { KeptWhileReached } from '../kept.ts';
+import { addLookup, isReached } from '../reach/reach.ts';
+import { type Addresses, addressesBefore, type Lost } from '../values/values.ts';
+import type { Work } from '../work.ts';
+import { stringAt } from './strings.ts';
+import type { Spot } from './world.ts';
+
+const RDI = 7;
+const RSI = 6;
+/** The register that a name comes in (dlsym(3), dlvsym(3); dlopen(3), dlmopen(3)). */
+const symbols = [
+  ['dlsym', RSI],
+  ['dlvsym', RSI],
+] as const;
+const libraries = [
+  ['dlopen', RDI],
+  ['dlmopen', RSI],
+] as const;
+
+interface Names {
+  readonly texts: readonly (readonly [text: string, spot: Spot])[];
+  readonly lost: readonly Lost[];
+}
+
+/** Adds what is looked up and loaded by names that are known. Whether there was anything new. */
+export function followNames(work: Work): boolean {
+  const { reach, world } = work;
+  let isNew = false;
+  for (const [text, { module }] of namesOf(work, symbols).texts)
+    for (const definition of world.definitions.get(text) ?? []) {
+      const spot = { module: definition.module, address: definition.symbol.address };
+      const key = `${spot.module.index} ${spot.address}`;
+      if (work.looked.has(key)) continue;
+      work.looked.add(key);
+      addLookup(reach, spot, module, true);
+      isNew = true;
+    }
+  for (const [text, { module }] of namesOf(work, libraries).texts) {
+    const key = `${text} ${text.includes('/') ? '' : module.path}`;
+    if (text === '' || work.librariesDone.has(key)) continue;
+    work.wanted.push([text, module, 'named in the code']);
+    isNew = true;
+  }
+  return isNew;
+}
+
+/** Where names of functions come from that are not known, and names of libraries. */
+export function unknownNames(work: Work): { functions: readonly Lost[]; libraries: readonly Lost[] } {
+  return { functions: namesOf(work, symbols).lost, libraries: namesOf(work, libraries).lost };
+}
+
+const kept = new KeptWhileReached<string, Addresses>();
+
+function namesOf({ reach, world }: Work, asked: readonly (readonly [string, number])[]): Names {
+  const texts = new Map<string, readonly [string, Spot]>();
+  const lost: Lost[] = [];
+  // One function has a name for each version.
+  const done = new Set<string>();
+  for (const [name, register] of asked) {
+    for (const { module, symbol } of world.definitions.get(name) ?? []) {
+      const start = { module, address: symbol.address };
+      if (module.isSurface || !isReached(reach, module, start.address)) continue;
+      const key = `${module.index} ${start.address}`;
+      if (done.has(key)) continue;
+      done.add(key);
+      const answer = kept.get(reach, key, () => addressesBefore(reach, start, register));
+      // Such a function can be looked up itself, by files whose names are not followed: that is said for them.
+      lost.push(...answer.lost.filter((one) => one.module !== module || one.address !== start.address));
+      for (const { spot, isNumber } of answer.found) {
+        // No name: the program itself.
+        if (isNumber && spot.address === 0) continue;
+        const text = constantString(spot);
+        if (text === undefined) lost.push({ ...spot, why: 'a text that is written while it runs' });
+        else texts.set(`${text} ${spot.module.index}`, [text, spot]);
+      }
+    }
+  }
+  return { texts: [...texts.values()], lost };
+}
+
+function constantString({ module, address }: Spot): string | undefined {
+  const region = module.code.regions[regionAt(module.code, address)];
+  return region === undefined || region.isWritable ? undefined : stringAt(module.code, address);
+}

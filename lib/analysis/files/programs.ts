@@ -1,0 +1,202 @@
+// Which programs a start means: the program itself, or for a script its interpreter; and what a name means in PATH.
+
+import {
+  accessSync,
+  closeSync,
+  constants,
+  openSync,
+  readFileSync,
+  readSync,
+  realpathSync,
+  statSync,
+} from 'node:fs';
+import { basename, join } from 'node:path';
+import { isElf } from '../../elf/file.ts';
+import { readShebang } from '../../elf/script.ts';
+import { SandboxError } from '../../errors.ts';
+
+export interface Start {
+  /** The ELF program that the kernel loads. */
+  readonly program: string;
+  /** The same as it was named: links are not followed. */
+  readonly named: string;
+  /** Scripts on the way to it, outermost first. */
+  readonly scripts: readonly string[];
+}
+
+/** Where programs are looked for (exec(3)). */
+export function searchPathOf(environment: Readonly<Record<string, string | undefined>>): string {
+  return environment.PATH ?? '/usr/local/bin:/usr/bin:/bin';
+}
+
+/** As the kernel has it (fs/exec.c). */
+const MAX_SCRIPTS = 5;
+const MAX_TEXT = 1024 * 1024;
+
+/** Follows `#!` lines, and `env NAME` in them. Throws SandboxError where there is no program at the end. */
+export function startOf(path: string, searchPath: string): Start {
+  const scripts: string[] = [];
+  let at = path;
+  for (let depth = 0; depth <= MAX_SCRIPTS; depth++) {
+    const head = headOf(at);
+    if (isElf(head)) return { program: realpathSync(at), named: at, scripts };
+    const shebang = readShebang(head);
+    if (shebang === undefined) {
+      // execvp(3): a file without a header is given to the shell.
+      if (head.includes(0)) throw notProgram(at);
+      scripts.push(at);
+      at = '/bin/sh';
+      continue;
+    }
+    scripts.push(at);
+    const words = (shebang.argument ?? '')
+      .split(/[ \t]+/)
+      .filter((word) => word !== '' && !word.startsWith('-') && !word.includes('='));
+    const isEnv = basename(shebang.interpreter) === 'env' && words[0] !== undefined;
+    at = isEnv ? (inPath(words[0]!, searchPath) ?? shebang.interpreter) : shebang.interpreter;
+  }
+  throw new SandboxError(`${path}: scripts that are started by scripts, more than ${MAX_SCRIPTS} deep`, {
+    advice: 'name the program',
+  });
+}
+
+function notProgram(path: string): SandboxError {
+  return new SandboxError(`${path}: neither a program nor a script`, {
+    advice: 'name a 64-bit ELF program, or a script',
+  });
+}
+
+/** The first 256 bytes of a file. */
+export function headOf(path: string): Buffer {
+  // Opening a pipe would wait for its other end.
+  if (!statSync(path).isFile()) throw notProgram(path);
+  const fd = openSync(path, 'r');
+  try {
+    const bytes = Buffer.alloc(256);
+    return bytes.subarray(0, readSync(fd, bytes, 0, 256, 0));
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** The file that a name means in PATH, if it can be executed. */
+export function inPath(name: string, searchPath: string): string | undefined {
+  if (name.includes('/')) return isExecutable(name) ? name : undefined;
+  if (name === '' || name.length > 64) return undefined;
+  return searchPath
+    .split(':')
+    .map((folder) => join(folder === '' ? '.' : folder, name))
+    .find(isExecutable);
+}
+
+export function isExecutable(path: string): boolean {
+  // What stands there is of the process that asks: here of this one, and not of the program.
+  if (path.startsWith('/proc/')) return false;
+  try {
+    if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) return false;
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A script's text; undefined for what is no text or too long. */
+export function scriptText(path: string): string | undefined {
+  try {
+    const stat = statSync(path);
+    if (!stat.isFile() || stat.size > MAX_TEXT) return undefined;
+    const bytes = readFileSync(path);
+    return bytes.includes(0) ? undefined : bytes.toString('utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+/** What a shell script calls that is no program of its own project: POSIX's utilities as Debian has them. */
+export const shellUtilities = [
+  'sh',
+  'bash',
+  'dash',
+  'cat',
+  'cp',
+  'mv',
+  'rm',
+  'ln',
+  'ls',
+  'mkdir',
+  'rmdir',
+  'mktemp',
+  'touch',
+  'chmod',
+  'chown',
+  'chgrp',
+  'echo',
+  'printf',
+  'test',
+  '[',
+  'expr',
+  'true',
+  'false',
+  'pwd',
+  'basename',
+  'dirname',
+  'readlink',
+  'realpath',
+  'head',
+  'tail',
+  'sort',
+  'uniq',
+  'cut',
+  'paste',
+  'tr',
+  'wc',
+  'tee',
+  'seq',
+  'sleep',
+  'date',
+  'env',
+  'id',
+  'uname',
+  'hostname',
+  'whoami',
+  'nproc',
+  'stat',
+  'du',
+  'df',
+  'dd',
+  'od',
+  'sed',
+  'grep',
+  'egrep',
+  'fgrep',
+  'awk',
+  'find',
+  'xargs',
+  'cmp',
+  'diff',
+  'tar',
+  'gzip',
+  'gunzip',
+  'zcat',
+  'bzip2',
+  'xz',
+  'zstd',
+  'md5sum',
+  'sha1sum',
+  'sha256sum',
+  'base64',
+  'timeout',
+  'nice',
+  'nohup',
+  'install',
+  'comm',
+  'join',
+  'split',
+  'fold',
+  'fmt',
+  'nl',
+  'rev',
+  'which',
+  'getopt',
+] as const;
