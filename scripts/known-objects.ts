@@ -5,9 +5,9 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, sep } from 'node:path';
 import { ceilingFunctions } from '../lib/analysis/code/ceilings.ts';
-import { regionsOf } from '../lib/analysis/code/code.ts';
 import type { KnownFileObjects, KnownPackage } from '../lib/analysis/code/known-objects.ts';
 import { type Bounds, objectsIn, objectsOf, splitOf } from '../lib/analysis/code/objects.ts';
+import { regionsOf } from '../lib/analysis/code/regions.ts';
 import { hash } from '../lib/analysis/states.ts';
 import { readDebugSymbols } from '../lib/elf/debug.ts';
 import { type ElfSymbol, readDynamic, readFullSymbols } from '../lib/elf/dynamic.ts';

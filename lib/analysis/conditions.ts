@@ -5,8 +5,8 @@ import type { Abi } from '../linux/abi.ts';
 import type { Parameter } from '../linux/arguments.ts';
 import { constantValue, familyConstants, familyMask, nameConstant, nameFlags } from '../linux/constants.ts';
 import { type Condition, name, number, type Value } from '../policy/model.ts';
-import type { ArgumentContext, Asked, CallArguments } from './values/arguments.ts';
 import { type Bits, covers, isExact, join, keyOfBits, mask } from './values/bits.ts';
+import type { ArgumentContext, Asked, CallArguments } from './values/contexts.ts';
 
 /** One group of uses of a call. */
 export interface Use {

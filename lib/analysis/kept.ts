@@ -1,6 +1,9 @@
 // Answers that are worked out once for each file or search, and kept as long as it is.
 
-import type { Reach } from './reach/reach.ts';
+/** A search: what it has reached so far. */
+interface Reach {
+  readonly queue: readonly unknown[];
+}
 
 /** By a key within each object. A kept answer is never undefined. */
 export class Kept<Of extends object, Key, Answer extends {}> {

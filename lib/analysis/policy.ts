@@ -5,7 +5,7 @@ import { abis } from '../linux/abi.ts';
 import { emptyPolicy, type Policy, type Statement } from '../policy/model.ts';
 import { type Analysis, labelOf, WIDE } from './analyze.ts';
 import { type Use, usesOf } from './conditions.ts';
-import type { ArgumentContext, CallArguments } from './values/arguments.ts';
+import type { ArgumentContext, CallArguments } from './values/contexts.ts';
 import type { CallSite } from './values/numbers.ts';
 
 const abi = abis.x86_64;

@@ -2,9 +2,9 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, sep } from 'node:path';
-import { regionsOf } from '../../lib/analysis/code/code.ts';
 import { type KnownPackage, knownObjects } from '../../lib/analysis/code/known-objects.ts';
 import { objectsOf, type Pieces, piecesOf } from '../../lib/analysis/code/objects.ts';
+import { regionsOf } from '../../lib/analysis/code/regions.ts';
 import { readDebugSymbols } from '../../lib/elf/debug.ts';
 import { type ElfSymbol, readDynamic, readFullSymbols } from '../../lib/elf/dynamic.ts';
 import { type ElfFile, ET_DYN, isElf, parseElf } from '../../lib/elf/file.ts';

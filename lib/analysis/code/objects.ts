@@ -6,7 +6,7 @@
 import { type ElfSymbol, STT_OBJECT } from '../../elf/dynamic.ts';
 import { firstFrom } from '../../elf/order.ts';
 import { firstRelocation, type Relocations } from '../../elf/relocations.ts';
-import type { Region } from './code.ts';
+import type { Region } from './regions.ts';
 
 /** Pieces of the regions that are not code, by address; together they are all of these regions. */
 export interface Pieces {

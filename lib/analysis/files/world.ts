@@ -9,7 +9,8 @@ import { type ElfFile, readElf } from '../../elf/file.ts';
 import { firstFrom } from '../../elf/order.ts';
 import { relocationTypes } from '../../elf/relocations.ts';
 import { findLibrary, LOADER_CACHE, type Requester } from '../../elf/search.ts';
-import { type CodeFile, mayCallKernel, readCode, readSurface, regionAt } from '../code/code.ts';
+import { type CodeFile, regionAt } from '../code/code.ts';
+import { mayCallKernel, readCode, readSurface } from '../code/read.ts';
 
 export interface Module {
   readonly index: number;

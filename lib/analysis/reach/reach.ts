@@ -10,12 +10,12 @@ import {
   forEachWord,
   functionAt,
   lastNotAbove,
-  liveInstructions,
   offsetIn,
   padsOf,
   regionAt,
   use,
 } from '../code/code.ts';
+import { liveInstructions } from '../code/live.ts';
 import { pieceAt, pieceBefore } from '../code/objects.ts';
 import { forEachEntry, sitesBetween } from '../code/tables.ts';
 import { addressRegister } from '../code/x86-64/flow.ts';

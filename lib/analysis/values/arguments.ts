@@ -3,37 +3,15 @@
 // A way that is not known makes an argument "any", and says where it was lost.
 
 import type { Abi } from '../../linux/abi.ts';
-import { type Parameter, parametersOf } from '../../linux/arguments.ts';
+import { parametersOf } from '../../linux/arguments.ts';
 import { groupMembers } from '../../linux/groups.ts';
 import { syscallNumber } from '../../linux/syscalls.ts';
 import type { Reach } from '../reach/reach.ts';
-import { type Bits, isExact, join, unknownBits } from './bits.ts';
+import { isExact, join, unknownBits } from './bits.ts';
+import type { ArgumentContext, Asked, CallArguments } from './contexts.ts';
 import { headersOf, heldToHeaders } from './executable.ts';
 import type { CallSite } from './numbers.ts';
 import { type Context, contextsBefore, type Found, type Lost } from './values.ts';
-
-/** An argument that is asked for. */
-export interface Asked {
-  /** 0 … 5. */
-  readonly index: number;
-  readonly parameter: Parameter;
-}
-
-/** Values that were found together. */
-export interface ArgumentContext {
-  readonly site: CallSite;
-  /** By argument asked for; `unknownBits` where it can be anything. */
-  readonly values: readonly Bits[];
-  readonly lost: readonly (Lost | undefined)[];
-  /** Where the values come from: most often a caller of the C library. */
-  readonly from: Lost | { readonly module: CallSite['module']; readonly address: number };
-}
-
-/** What is known of a call's arguments. */
-export interface CallArguments {
-  readonly asked: readonly Asked[];
-  readonly contexts: readonly ArgumentContext[];
-}
 
 /** Registers by argument (System V ABI, AMD64, A.2.1): rdi rsi rdx r10 r8 r9. */
 const REGISTERS = [7, 6, 2, 10, 8, 9] as const;

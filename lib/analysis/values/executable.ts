@@ -8,8 +8,8 @@ import type { Abi } from '../../linux/abi.ts';
 import { constantValue } from '../../linux/constants.ts';
 import { VDSO } from '../files/vdso.ts';
 import { isCLibrary, isLoader, type World } from '../files/world.ts';
-import type { ArgumentContext, CallArguments } from './arguments.ts';
 import { type Bits, exactly, isExact, unknownBits } from './bits.ts';
+import type { ArgumentContext, CallArguments } from './contexts.ts';
 
 const [READ, WRITE, EXEC] = [1n, 2n, 4n] as const;
 const WIDTH = 32;

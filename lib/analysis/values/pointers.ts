@@ -14,13 +14,7 @@ import { KeptWhileReached } from '../kept.ts';
 import { flightOf, isWalkedFrom, stackAt } from '../reach/flight.ts';
 import { isReached, isWordReached, type Reach } from '../reach/reach.ts';
 import { readAt, referencesBetween, referencesTo } from './bodies.ts';
-import { waysTo } from './ways.ts';
-
-/** Where a pointer to a function comes from: the reference of a file's code that names the function, by its index, or a word that
- * holds its address. */
-export type Taking =
-  | { readonly kind: 'reference'; readonly module: Module; readonly at: number }
-  | { readonly kind: 'word'; readonly module: Module; readonly address: number };
+import { type Taking, waysTo } from './ways.ts';
 
 export interface Callers {
   /** Calls and jumps; all there are, if nothing is lost. */

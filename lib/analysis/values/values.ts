@@ -31,8 +31,8 @@ import { bodyOf, operationAt, referencesTo } from './bodies.ts';
 import { heldAfter } from './branches.ts';
 import { frameOf } from './frames.ts';
 import { carried, keyOfPlace, type Load, type Place, type Source, sourcesOf } from './places.ts';
-import { callersThrough, isCallThrough, type Taking } from './pointers.ts';
-import { type Way, waysTo } from './ways.ts';
+import { callersThrough, isCallThrough } from './pointers.ts';
+import { type Taking, type Way, waysTo } from './ways.ts';
 
 export interface Lost extends Spot {
   readonly why: string;

@@ -9,7 +9,12 @@ import { Kept, KeptWhileReached } from '../kept.ts';
 import { isReached, isWordReached, type Reach } from '../reach/reach.ts';
 import { type Body, bodyOf, endsThere, readAt, referencesTo } from './bodies.ts';
 import { frameOf } from './frames.ts';
-import type { Taking } from './pointers.ts';
+
+/** Where a pointer to a function comes from: the reference of a file's code that names the function, by its index, or a word that
+ * holds its address. */
+export type Taking =
+  | { readonly kind: 'reference'; readonly module: Module; readonly at: number }
+  | { readonly kind: 'word'; readonly module: Module; readonly address: number };
 
 export type Way =
   /** The instruction before it in the same function. */
