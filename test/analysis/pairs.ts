@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, sep } from 'node:path';
 import { type KnownPackage, knownObjects } from '../../lib/analysis/code/known-objects.ts';
-import { objectsOf, type Pieces, piecesOf } from '../../lib/analysis/code/objects.ts';
+import { type Bounds, objectsOf, type Pieces, piecesOf } from '../../lib/analysis/code/objects.ts';
 import { regionsOf } from '../../lib/analysis/code/regions.ts';
 import { readDebugSymbols } from '../../lib/elf/debug.ts';
 import { type ElfSymbol, readDynamic, readFullSymbols } from '../../lib/elf/dynamic.ts';
@@ -31,10 +31,10 @@ export function pairsIn(folder: string, debugFolder: string): readonly Pair[] {
   return pairs;
 }
 
-/** The pieces that a library's data is split into by all of its symbols. */
-export function byDebugFile({ elf, debug }: Pair): Pieces {
+/** The pieces that a library's data is split into by all of its symbols, and by other objects. */
+export function byDebugFile({ elf, debug }: Pair, others: readonly Bounds[] = []): Pieces {
   const dynamic = readDynamic(elf);
-  const objects = objectsOf([...(dynamic?.symbols ?? []), ...debug]);
+  const objects = objectsOf([...(dynamic?.symbols ?? []), ...debug], others);
   return piecesOf(regionsOf(elf), readRelocations(elf, dynamic), objects, false);
 }
 

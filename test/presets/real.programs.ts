@@ -82,11 +82,13 @@ function isProbe({ call, msg }: { call: string; msg: string }): boolean {
   return msg.startsWith('errno ENOSYS: ') && groupMembers('@probe')!.includes(call);
 }
 
-/** What --explain told in a file of its own. */
-function refusals(file: string): readonly string[] {
-  if (!existsSync(file)) return [];
-  return readFileSync(file, 'utf8')
+/** What --explain told in a file of its own. A report can still be on its way when the program has ended. */
+async function refusals(file: string): Promise<readonly string[]> {
+  const read = () => (existsSync(file) ? readFileSync(file, 'utf8') : '');
+  for (let waits = 0; waits < 100 && !/(^|\n)$/.test(read()); waits++) await wait(20);
+  return read()
     .split('\n')
+    .slice(0, -1)
     .filter((line) => line.startsWith('{'))
     .map((line) => JSON.parse(line) as { event: string; call: string; msg: string })
     .filter((one) => one.event === 'refused' && !isProbe(one))
@@ -116,7 +118,7 @@ describe.each(presetNames)('%s', (name) => {
         ]);
         const where = (one: Ending, folder: string) =>
           one.stdout.replaceAll(folder, '').replaceAll(/127\.0\.0\.1:\d+/g, '');
-        expect({ line, refused: refusals(said) }).toEqual({ line, refused: [] });
+        expect({ line, refused: await refusals(said) }).toEqual({ line, refused: [] });
         expect({ line, status: ending.status, stdout: where(ending, inside.folder) }).toEqual({
           ...{ line, status: expected.status, stdout: where(expected, bare.folder) },
         });
@@ -249,7 +251,7 @@ async function eventually<T>(look: () => T | undefined): Promise<T> {
   for (let attempt = 0; attempt < 300; attempt++) {
     const found = look();
     if (found !== undefined) return found;
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await wait(100);
   }
   throw new Error('it never came');
 }
