@@ -199,6 +199,8 @@ function allWords(reach: Reach): Words {
   for (const module of modules) {
     const { relocations, isFixed, regions, elf, functionStart } = module.code;
     for (let index = 0; index < relocations.count; index++) {
+      // No memory of a file lies there: the loader ends when it writes to it.
+      if (relocations.place[index]! >= PER_MODULE) continue;
       const place = module.index * PER_MODULE + relocations.place[index]!;
       for (const target of relocationTargets(reach.world, module, index)) {
         const { code } = target.module;
