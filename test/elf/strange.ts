@@ -319,6 +319,25 @@ export const strange: readonly Strange[] = [
     expected: calls,
   },
   {
+    name: 'a relocation beyond all memory, of a function that gets its number from whoever calls it',
+    bytes: dynamic([tag(RELA, BEHIND), tag(RELA_SIZE, 24)], {
+      content: [
+        [CODE, hex('0f05 0f0b')],
+        [BEHIND, Buffer.concat([HALF, 8, CODE].map(u64))],
+      ],
+    }),
+    expected: /number of a call is not known/,
+  },
+  {
+    name: 'the form of start files, cut off by the end of the code',
+    bytes: elf({
+      length: 0x4000,
+      sections: [{ ...text, size: 0x12 }],
+      content: [[CODE, hex('488d3df9ffffff 488d05f2ffffff 4839f8 74')]],
+    }),
+    expected: [],
+  },
+  {
     name: 'a table of relocations that is larger than the file',
     bytes: dynamic([tag(RELA, BEHIND), tag(RELA_SIZE, HALF)]),
     expected: /relocations lies outside/,

@@ -79,9 +79,10 @@ export function endsOfNothing(code: Read): readonly number[] {
 
 /** Whether a short jump, whose distance stands there, leads to RET. */
 function endsAt({ elf, regions }: Read, distance: number): boolean {
-  const region = regions.find((one) => distance >= one.start && distance < one.end)!;
+  const region = regions.find((one) => distance >= one.start && distance < one.end);
+  if (region === undefined) return false;
   const offset = region.offset! + (distance - region.start);
-  return elf.bytes[offset + 1 + elf.bytes.readInt8(offset)] === RET;
+  return elf.bytes[offset + 1 + ((elf.bytes[offset]! << 24) >> 24)] === RET;
 }
 
 function startsWith({ elf, regions }: Read, address: number, bytes: Buffer): boolean {
