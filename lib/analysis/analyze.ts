@@ -14,7 +14,7 @@ import { followNames, unknownNames } from './files/lookups.ts';
 import { families } from './files/plugins.ts';
 import { searchPathOf, startOf } from './files/programs.ts';
 import { addVdso } from './files/vdso.ts';
-import { addPlugin, imports, isCLibrary, LOOKS_UP, type Module } from './files/world.ts';
+import { addPlugin, imports, isCLibrary, isLoader, LOOKS_UP, type Module } from './files/world.ts';
 import { laterReach } from './reach/phases.ts';
 import type { Reach } from './reach/reach.ts';
 import { argumentsOfCalls } from './values/arguments.ts';
@@ -121,15 +121,15 @@ export function analyze(question: Asked): Analysis {
  * is started. */
 function executing(work: Work, site: CallSite): boolean {
   if (!site.names.includes('execve') && !site.names.includes('execveat')) return false;
-  return !isLoader(work, site.module);
+  return !isOnlyLoader(work, site.module);
 }
 
-function isLoader(work: Work, module: Module): boolean {
+function isOnlyLoader(work: Work, module: Module): boolean {
   return (
     module.path !== work.programs[0] &&
     module.interpreter !== undefined &&
     work.world.byPath.get(module.path) === module &&
-    module.code.dynamic?.soname?.startsWith('ld-') === true
+    isLoader(module)
   );
 }
 
@@ -150,7 +150,7 @@ function conclude(work: Work, sites: readonly CallSite[], executes: boolean, exe
   }
   loaders(work, sites);
   const disbelieved = sites.filter(
-    (site) => site.names.some((name) => name.startsWith('execve')) && isLoader(work, site.module),
+    (site) => site.names.some((name) => name.startsWith('execve')) && isOnlyLoader(work, site.module),
   );
   const label = (site: CallSite) => labelOf(site.module, site.address);
   work.notices.push(...assumptionsOf({ world: work.world, sites, disbelieved, label }));

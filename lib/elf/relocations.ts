@@ -112,6 +112,12 @@ function readRelr(elf: ElfFile, dynamic: Dynamic | undefined): readonly number[]
   return places;
 }
 
+/** Index of the relocation of just this address; -1: there is none. */
+export function relocationAt(list: Relocations, address: number): number {
+  const index = firstRelocation(list, address);
+  return index < list.count && list.place[index] === address ? index : -1;
+}
+
 /** Index of the first relocation at or behind an address. */
 export function firstRelocation(list: Relocations, address: number): number {
   return firstFrom(list.count, (index) => list.place[index]! < address);

@@ -112,13 +112,12 @@ export function functionAt(code: CodeFile, address: number): number {
 }
 
 /** Where the byte of an address of code stands in the file. */
-export function offsetIn(code: CodeFile, address: number): number {
+export function offsetIn(code: Pick<CodeFile, 'regions'>, address: number): number {
   const region = code.regions[regionAt(code, address)]!;
   return region.offset! + (address - region.start);
 }
 
-export function regionAt(code: CodeFile, address: number): number {
-  const { regions } = code;
+export function regionAt({ regions }: Pick<CodeFile, 'regions'>, address: number): number {
   const index = firstFrom(regions.length, (at) => regions[at]!.start <= address) - 1;
   return index >= 0 && address < regions[index]!.end ? index : -1;
 }

@@ -1,18 +1,15 @@
 // What the compiler's own start files (gcc's crtstuff, LLVM's crtbegin) put into every program and library, and that would lead to all of
 // its data where no symbols say where objects end: the word by which a file names itself, and the end of a table that is empty.
 
-import type { Dynamic } from '../../elf/dynamic.ts';
-import { firstFrom } from '../../elf/order.ts';
-import { firstRelocation, type Relocations, relocationTypes } from '../../elf/relocations.ts';
-import { type CodeFile, use } from './code.ts';
+import { relocationAt, relocationTypes } from '../../elf/relocations.ts';
+import { type CodeFile, offsetIn, regionAt, use } from './code.ts';
 import type { Bounds } from './objects.ts';
+import { slotOfStub } from './tables.ts';
 
 const SIZE = 8;
 /** MOV RDI, [RIP+…]: the handle is the first argument. */
 const LOAD = Buffer.from([0x48, 0x8b, 0x3d]);
 const LOAD_LENGTH = 7;
-/** What a stub of a linkage table takes at most. */
-const STUB = 16;
 
 type Read = Pick<CodeFile, 'elf' | 'dynamic' | 'relocations' | 'regions' | 'site' | 'use' | 'target'>;
 
@@ -78,37 +75,23 @@ export function endsOfNothing(code: Read): readonly number[] {
 }
 
 /** Whether a short jump, whose distance stands there, leads to RET. */
-function endsAt({ elf, regions }: Read, distance: number): boolean {
-  const region = regions.find((one) => distance >= one.start && distance < one.end);
-  if (region === undefined) return false;
-  const offset = region.offset! + (distance - region.start);
-  return elf.bytes[offset + 1 + ((elf.bytes[offset]! << 24) >> 24)] === RET;
+function endsAt(code: Read, distance: number): boolean {
+  if (regionAt(code, distance) < 0) return false;
+  const offset = offsetIn(code, distance);
+  const { bytes } = code.elf;
+  return bytes[offset + 1 + ((bytes[offset]! << 24) >> 24)] === RET;
 }
 
-function startsWith({ elf, regions }: Read, address: number, bytes: Buffer): boolean {
-  const region = regions.find((one) => address >= one.start && address < one.end);
-  if (region?.offset === undefined) return false;
-  const offset = region.offset + (address - region.start);
-  return elf.bytes.subarray(offset, offset + bytes.length).equals(bytes);
+function startsWith(code: Read, address: number, bytes: Buffer): boolean {
+  const offset = offsetIn(code, address);
+  return code.elf.bytes.subarray(offset, offset + bytes.length).equals(bytes);
 }
 
 /** The name that a call is bound to by the loader. */
-function calledName({ dynamic, relocations, site, use: uses, target }: Read, at: number): string | undefined {
-  if (uses[at] === use.through) return nameOfSlot(dynamic, relocations, target[at]!);
-  if (uses[at] !== use.call) return undefined;
-  const stub = target[at]!;
-  const first = firstFrom(site.length, (index) => site[index]! < stub);
-  for (let index = first; index < site.length && site[index]! < stub + STUB; index++)
-    if (uses[index] === use.through) return nameOfSlot(dynamic, relocations, target[index]!);
-  return undefined;
-}
-
-function nameOfSlot(
-  dynamic: Dynamic | undefined,
-  relocations: Relocations,
-  slot: number,
-): string | undefined {
-  const index = firstRelocation(relocations, slot);
-  if (index >= relocations.count || relocations.place[index] !== slot) return undefined;
-  return dynamic?.symbols[relocations.symbol[index]!]?.name;
+function calledName(code: Read, at: number): string | undefined {
+  const isCall = code.use[at] === use.call;
+  const slot = isCall ? slotOfStub(code, code.target[at]!) : code.target[at]!;
+  if (slot === undefined || (!isCall && code.use[at] !== use.through)) return undefined;
+  const index = relocationAt(code.relocations, slot);
+  return index < 0 ? undefined : code.dynamic?.symbols[code.relocations.symbol[index]!]?.name;
 }

@@ -1,7 +1,7 @@
 // What Go's table of functions (.gopclntab) tells, which its runtime needs for itself and which no stripping takes away.
 // Source: Go's src/debug/gosym/pclntab.go, ver118 and ver120.
 
-import { firstRelocation } from '../../elf/relocations.ts';
+import { relocationAt } from '../../elf/relocations.ts';
 import { keptFor } from '../kept.ts';
 import type { CodeFile } from './code.ts';
 
@@ -21,8 +21,8 @@ export function goText(code: CodeFile): number | undefined {
   const table = tableOf(code);
   if (table?.offset === undefined || table.end - table.start < HEADER) return undefined;
   const place = table.start + 8 + 8 * word.text;
-  const index = firstRelocation(code.relocations, place);
-  return code.relocations.place[index] === place
+  const index = relocationAt(code.relocations, place);
+  return index >= 0
     ? code.relocations.addend[index]!
     : Number(code.elf.bytes.readBigUInt64LE(table.offset + (place - table.start)));
 }

@@ -5,7 +5,7 @@
 
 import { type ElfSymbol, STT_OBJECT } from '../../elf/dynamic.ts';
 import { firstFrom } from '../../elf/order.ts';
-import { firstRelocation, type Relocations } from '../../elf/relocations.ts';
+import { firstRelocation, type Relocations, relocationAt } from '../../elf/relocations.ts';
 import type { Region } from './regions.ts';
 
 /** Pieces of the regions that are not code, by address; together they are all of these regions. */
@@ -108,10 +108,7 @@ export function objectsOf(symbols: readonly ElfSymbol[], known: readonly Bounds[
 /** Where the tables begin; none if the section is not made of such tables alone. */
 function streamTables(region: Region, relocations: Relocations): readonly number[] {
   const size = region.end - region.start;
-  const isPointer = (place: number) => {
-    const index = firstRelocation(relocations, place);
-    return index < relocations.count && relocations.place[index] === place;
-  };
+  const isPointer = (place: number) => relocationAt(relocations, place) >= 0;
   for (const stride of STREAM_STRIDES) {
     if ((size - STREAM_TABLE) % stride !== 0) continue;
     const tables = Array.from(

@@ -1,20 +1,24 @@
 // Small questions about a file's tables, which several parts of the analysis ask.
 
 import { firstFrom } from '../../elf/order.ts';
-import type { Module } from '../files/world.ts';
-import { regionAt } from './code.ts';
+import { type CodeFile, regionAt, use } from './code.ts';
 
 /** More than any compiler makes: a bound for files that are made to take long. */
 export const MAX_TABLE = 1 << 16;
 
+/** A file with its code. */
+interface File {
+  readonly code: CodeFile;
+}
+
 /** The addresses of code that a table of distances could name, up to the first that is none. */
-export function tableEntries(module: Module, table: number): readonly number[] {
+export function tableEntries(file: File, table: number): readonly number[] {
   const entries: number[] = [];
-  forEachEntry(module, table, (address) => entries.push(address));
+  forEachEntry(file, table, (address) => entries.push(address));
   return entries;
 }
 
-export function forEachEntry({ code }: Module, table: number, visit: (address: number) => void): void {
+export function forEachEntry({ code }: File, table: number, visit: (address: number) => void): void {
   const region = code.regions[regionAt(code, table)];
   if (
     region === undefined ||
@@ -49,6 +53,17 @@ export function forEachEntry({ code }: Module, table: number, visit: (address: n
 /** Index of the first reference at or behind an address. */
 export function firstSite(sites: Float64Array, address: number): number {
   return firstFrom(sites.length, (index) => sites[index]! < address);
+}
+
+/** The slot that a stub of a linkage table jumps through: the first jump within a few instructions. */
+export function slotOfStub(
+  code: Pick<CodeFile, 'regions' | 'site' | 'use' | 'target'>,
+  address: number,
+): number | undefined {
+  if (!/^\.i?plt/.test(code.regions[regionAt(code, address)]?.name ?? '')) return undefined;
+  const [first, behind] = sitesBetween(code.site, address, address + 16);
+  for (let at = first; at < behind; at++) if (code.use[at] === use.through) return code.target[at]!;
+  return undefined;
 }
 
 /** Indices of the references in the code of start … end: the first, and the one behind the last. */

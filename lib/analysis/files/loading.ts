@@ -52,7 +52,8 @@ export function settle(work: Work, withPlugins: boolean): void {
       addEntry(reach, module);
     }
     run(reach);
-    for (const text of work.offered) if (isNamesakeReached(reach, text)) addOffered(reach, text);
+    for (const text of work.offered)
+      if (isNamesakeReached(reach, text) && work.offered.delete(text)) addOffered(reach, text);
     follow(reach);
     run(reach);
     const modules = world.modules.length;
@@ -120,8 +121,7 @@ function mention(work: Work, text: string, module: Module): void {
 
 /** The functions that a file can mean by a name, if it looks up any. */
 function lookUp({ world, reach }: Work, text: string, module: Module): void {
-  const isLooking =
-    module.code.dynamic?.soname?.startsWith('ld-') === true || isStatic(module) || importsLookup(module);
+  const isLooking = isLoader(module) || isStatic(module) || importsLookup(module);
   if (!isLooking) return;
   for (const definition of world.definitions.get(text) ?? []) {
     addLookup(reach, { module: definition.module, address: definition.symbol.address }, module);

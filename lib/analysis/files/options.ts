@@ -2,7 +2,7 @@
 // (sort --parallel, time, size). They stand in arrays of `struct option` for getopt_long(3), which are known by their form. A table of
 // functions to look up can have it, too, so they still count as names of functions.
 
-import { firstRelocation, relocationTypes } from '../../elf/relocations.ts';
+import { relocationAt, relocationTypes } from '../../elf/relocations.ts';
 import { regionAt } from '../code/code.ts';
 import { keptFor } from '../kept.ts';
 import { imports, type Module } from './world.ts';
@@ -54,12 +54,8 @@ const isZero = (module: Module, at: number, size: number) =>
 
 function isPointer({ code }: Module, at: number): boolean {
   const { relocations } = code;
-  const index = firstRelocation(relocations, at);
-  return (
-    index < relocations.count &&
-    relocations.place[index] === at &&
-    relocations.type[index] !== relocationTypes.irelative
-  );
+  const index = relocationAt(relocations, at);
+  return index >= 0 && relocations.type[index] !== relocationTypes.irelative;
 }
 
 /** Eight bytes as they stand in the file; undefined: not in it. */

@@ -4,7 +4,7 @@
 // not touched but through an address that it gave away (System V ABI for x86-64, 3.2).
 
 import { STT_GNU_IFUNC } from '../../elf/dynamic.ts';
-import { firstRelocation, relocationTypes } from '../../elf/relocations.ts';
+import { relocationAt, relocationTypes } from '../../elf/relocations.ts';
 import { functionAt, offsetIn, padsOf, regionAt, use } from '../code/code.ts';
 import { sitesBetween, tableEntries } from '../code/tables.ts';
 import { follow, type Held, stackAddress, stackRead, writtenBy } from '../code/x86-64/flow.ts';
@@ -416,9 +416,8 @@ function wordTargets(world: World, module: Module, place: number): readonly Spot
   const { relocations, regions } = module.code;
   // Only words that nobody writes but the loader.
   if (regions[regionAt(module.code, place)]?.isSlots !== true) return undefined;
-  const index = firstRelocation(relocations, place);
-  if (index >= relocations.count || relocations.place[index] !== place) return undefined;
-  return relocationTargets(world, module, index);
+  const index = relocationAt(relocations, place);
+  return index < 0 ? undefined : relocationTargets(world, module, index);
 }
 
 /** Functions that the loader runs to choose others (ifunc). */

@@ -10,7 +10,7 @@ import { printCall, printPolicy } from '../../policy/language/print.ts';
 import type { Policy, Statement } from '../../policy/model.ts';
 import { type Analysis, labelOf } from '../analyze.ts';
 import { VDSO } from '../files/vdso.ts';
-import type { Module } from '../files/world.ts';
+import { isLoader, type Module } from '../files/world.ts';
 import { isReached, reachedFunctions } from '../reach/reach.ts';
 import { type CallSite, setIdCalls } from '../values/numbers.ts';
 import { chainTo } from '../why.ts';
@@ -185,7 +185,7 @@ function fileOf(analysis: Analysis, module: Module, places: readonly ReportPlace
 function roleOf({ programs, reach }: Analysis, module: Module): ReportFile['role'] {
   if (module.path === VDSO) return 'kernel';
   if (programs.includes(module.path)) return 'program';
-  if (module.code.dynamic?.soname?.startsWith('ld-') === true) return 'loader';
+  if (isLoader(module)) return 'loader';
   return module.isSurface || neededBy(reach.world.modules, module).length === 0 ? 'plug-in' : 'library';
 }
 

@@ -1,9 +1,9 @@
 // One function's instructions, and where control can go between them: what a question that is asked backwards walks over.
 // Read when it is first needed, and kept.
 
-import { firstRelocation, relocationTypes } from '../../elf/relocations.ts';
-import { type CodeFile, functionAt, lastNotAbove, padsOf, regionAt, use } from '../code/code.ts';
-import { firstSite, MAX_TABLE, sitesBetween, tableEntries } from '../code/tables.ts';
+import { relocationAt, relocationTypes } from '../../elf/relocations.ts';
+import { type CodeFile, functionAt, lastNotAbove, offsetIn, padsOf, regionAt, use } from '../code/code.ts';
+import { firstSite, MAX_TABLE, sitesBetween, slotOfStub, tableEntries } from '../code/tables.ts';
 import { flow, found, readInstruction } from '../code/x86-64/lengths.ts';
 import { type Operation, readOperation } from '../code/x86-64/operations.ts';
 import { type Module, relocationTargets, type Spot, type World } from '../files/world.ts';
@@ -30,15 +30,11 @@ const operations = new Kept<CodeFile, number, Operation>();
 
 /** What the instruction at an address of the code does. */
 export const operationAt = (code: CodeFile, address: number): Operation =>
-  operations.get(code, address, () => {
-    const region = code.regions[regionAt(code, address)]!;
-    return readOperation(code.elf.bytes, region.offset! + (address - region.start), address);
-  });
+  operations.get(code, address, () => readOperation(code.elf.bytes, offsetIn(code, address), address));
 
 /** Length and flow of the instruction at an address, into `found`. */
 export function readAt(code: CodeFile, address: number): void {
-  const region = code.regions[regionAt(code, address)]!;
-  const at = region.offset! + (address - region.start);
+  const at = offsetIn(code, address);
   readInstruction(code.elf.bytes, at, Math.min(at + 15, code.elf.bytes.length));
 }
 
@@ -118,9 +114,8 @@ function wordTable(code: CodeFile, table: number): readonly number[] {
   for (let at = table; at + 8 <= region.end && entries.length < MAX_TABLE; at += 8) {
     let address = Number(code.elf.bytes.readBigUInt64LE(region.offset + (at - region.start)));
     if (!code.isFixed) {
-      const index = firstRelocation(code.relocations, at);
-      if (index >= code.relocations.count || code.relocations.place[index] !== at) break;
-      if (code.relocations.type[index] !== relocationTypes.relative) break;
+      const index = relocationAt(code.relocations, at);
+      if (index < 0 || code.relocations.type[index] !== relocationTypes.relative) break;
       address = code.relocations.addend[index]!;
     }
     if (code.regions[regionAt(code, address)]?.isCode !== true) break;
@@ -145,18 +140,9 @@ export function calleesOf(world: World, module: Module, address: number): readon
   return slot === undefined ? [{ module, address: target }] : targetsOfSlot(world, module, slot);
 }
 
-/** The slot that a stub of a linkage table jumps through: the first jump within a few instructions. */
-function slotOfStub(code: CodeFile, address: number): number | undefined {
-  if (!/^\.i?plt/.test(code.regions[regionAt(code, address)]?.name ?? '')) return undefined;
-  const [first, behind] = sitesBetween(code.site, address, address + 16);
-  for (let at = first; at < behind; at++) if (code.use[at] === use.through) return code.target[at]!;
-  return undefined;
-}
-
 export function targetsOfSlot(world: World, module: Module, slot: number): readonly Spot[] {
-  const index = firstRelocation(module.code.relocations, slot);
-  if (index >= module.code.relocations.count || module.code.relocations.place[index] !== slot) return [];
-  if (module.code.relocations.type[index] === relocationTypes.irelative) return [];
+  const index = relocationAt(module.code.relocations, slot);
+  if (index < 0 || module.code.relocations.type[index] === relocationTypes.irelative) return [];
   return relocationTargets(world, module, index);
 }
 
