@@ -140,7 +140,7 @@ describe('what a program cannot do by itself', () => {
 });
 
 describe('libraries that are loaded while it runs', () => {
-  test('a constant name is followed; another is found with --plugin', () => {
+  test('a constant name is followed, and a word of the command line; another is found with --plugin', () => {
     const library = join(folder, 'libplug.so');
     writeFileSync(
       join(folder, 'plug.c'),
@@ -151,9 +151,19 @@ describe('libraries that are loaded while it runs', () => {
       `#include <dlfcn.h>\n#include <stdio.h>\nint main(int c, char **v) { void *l = dlopen(${name}, RTLD_NOW); long (*f)(void) = dlsym(l, "plug"); printf("%ld\\n", f() & 1); return 0; }`;
     const constant = compile('constant', source(`"${library}"`));
     expect(sandbox('--auto', '--', constant).stdout).toBe('1\n');
-    const computed = compile('computed', source('v[1]'));
-    expect(sandbox('--auto', '--', computed, library).signal).toBe('SIGSYS');
-    expect(sandbox('--auto', '--plugin', library, '--', computed, library).stdout).toBe('1\n');
+    const word = compile('word', source('v[1] + 7'));
+    for (const path of [library, './libplug.so'])
+      expect(sandbox('--auto', '--', word, `--load=${path}`).stdout).toBe('1\n');
+    const computed = compile(
+      'computed',
+      source('({ static char path[999]; strcat(strcpy(path, v[1]), "g.so"); })').replace(
+        '#',
+        '#include <string.h>\n#',
+      ),
+    );
+    const half = library.slice(0, -'g.so'.length);
+    expect(sandbox('--auto', '--', computed, half).signal).toBe('SIGSYS');
+    expect(sandbox('--auto', '--plugin', library, '--', computed, half).stdout).toBe('1\n');
   });
 });
 

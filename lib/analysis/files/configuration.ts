@@ -68,6 +68,11 @@ export function configuredLibraries(
   return [...found];
 }
 
+/** Libraries that a word of the command line names, itself or within (`-fplugin=./x.so`, a line of a script): as paths, or as names that are
+ * looked for. */
+export const librariesNamed = (word: string): readonly string[] =>
+  [...word.matchAll(/[\w.+/-]+\.so(\.\w+)*/g)].map(([name]) => (name.includes('/') ? resolve(name) : name));
+
 /** What matters in such a text: what it names. */
 export function configurationIn(text: string): string {
   return (text.match(/[\w.+/-]+\.so\b|^\s*include\s.*/gm) ?? []).join('\0');

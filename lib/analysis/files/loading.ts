@@ -17,7 +17,7 @@ import {
   run,
 } from '../reach/reach.ts';
 import type { Work } from '../work.ts';
-import { configuredLibraries, librariesIn } from './configuration.ts';
+import { configuredLibraries, librariesIn, librariesNamed } from './configuration.ts';
 import { type Cut, families, familyFiles, nameServices } from './plugins.ts';
 import { searchPathOf, startOf } from './programs.ts';
 import { mentions } from './strings.ts';
@@ -152,12 +152,15 @@ const looksUpLoading = ({ given }: Reach, module: Module) =>
       ) === true,
   );
 
-/** Libraries that configuration files name: those on the command line, and those that the program's own strings name. */
+/** Libraries that words of the command line name, and that configuration files name: those on the command line, and those that the
+ * program's own strings name. */
 function loadConfigured(work: Work): void {
   const own = work.world.byPath.get(work.programs[0] ?? '');
   if (own === undefined || !opensLibraries(own)) return;
-  const words = work.question.words.filter((word) => /[./]/.test(word) && !word.startsWith('-'));
   work.usesWords = true;
+  for (const word of work.question.words)
+    for (const name of librariesNamed(word)) work.wanted.push([name, own, 'named on the command line']);
+  const words = work.question.words.filter((word) => /[./]/.test(word) && !word.startsWith('-'));
   for (const word of words) work.texts.add(word);
   for (const file of work.configurations) work.files.add(file);
   for (const path of configuredLibraries(
