@@ -239,6 +239,20 @@ describe('what strings and configuration files name', () => {
     expect(included('both', '"id"')).toEqual(['both', 'dash', 'id']);
   });
 
+  test('a program that a library hands to exec, through a function of its own', () => {
+    const library = compile(
+      'libstart.so',
+      `#include <unistd.h>
+       __attribute__((noinline)) static int start(const char *name, char *word) { return execlp(name, name, word, (char *)0); }
+       int show(void) { return start("head", "-n1"); }`,
+      '-shared',
+      '-fPIC',
+    );
+    const program = compile('starts', 'int show(void); int main(void) { return show(); }', library);
+    expect(sandbox('analyze', program).stdout).toMatch(/included: .*\bhead\b/);
+    expect(sandbox('--auto', '--', program)).toMatchObject({ status: 0, signal: null });
+  });
+
   test('itself, by /proc/self/exe', () => {
     const program = compile(
       'again',

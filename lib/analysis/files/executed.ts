@@ -5,6 +5,7 @@ import { SandboxError } from '../../errors.ts';
 import { searched, short, type Work } from '../work.ts';
 import { helpersIn } from './helpers.ts';
 import { settle, tryStart } from './loading.ts';
+import { executedNames } from './lookups.ts';
 import { preloadedIn, programsIn, programsOf } from './named.ts';
 import { inPath, isExecutable, scriptText, shellUtilities, startOf } from './programs.ts';
 import { imports, type Module } from './world.ts';
@@ -25,6 +26,10 @@ export function startExecuted(work: Work, path: string, startsByLibrary: boolean
   // `sh -c 'gcc …'` executes what `gcc …` does.
   const asked = [...meant];
   if (startsByLibrary && work.names.has(SHELL)) meant.add(SHELL);
+  for (const name of executedNames(work)) {
+    const program = inPath(name, path);
+    if (program !== undefined) meant.add(program);
+  }
   const all = new Set<string>();
   const folders = new Set<string>();
   const own = work.world.byPath.get(work.programs[0]!)!;

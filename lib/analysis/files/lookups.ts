@@ -1,5 +1,5 @@
-// Names that are handed to the loader while a program runs: of functions to dlsym(3), of libraries to dlopen(3). They are followed
-// back from there like any value, through every wrapper in every file, to the strings. What cannot be followed is kept with
+// Names that are handed to others while a program runs: of functions to dlsym(3), of libraries to dlopen(3), of programs to exec(3). They
+// are followed back from there like any value, through every wrapper in every file, to the strings. What cannot be followed is kept with
 // its place, to be said: of such names only those count that stand as wholes in the files' strings (loading.ts).
 
 import { regionAt } from '../code/code.ts';
@@ -12,7 +12,7 @@ import type { Spot } from './world.ts';
 
 const RDI = 7;
 const RSI = 6;
-/** The register that a name comes in (dlsym(3), dlvsym(3); dlopen(3), dlmopen(3)). */
+/** The register that a name comes in (dlsym(3), dlvsym(3); dlopen(3), dlmopen(3); exec(3), posix_spawn(3)). */
 const symbols = [
   ['dlsym', RSI],
   ['dlvsym', RSI],
@@ -21,6 +21,12 @@ const libraries = [
   ['dlopen', RDI],
   ['dlmopen', RSI],
 ] as const;
+const executed = [
+  ...['execl', 'execlp', 'execle', 'execv', 'execvp', 'execvpe', 'execve'].map(
+    (name) => [name, RDI] as const,
+  ),
+  ...['posix_spawn', 'posix_spawnp'].map((name) => [name, RSI] as const),
+];
 
 interface Names {
   readonly texts: readonly (readonly [text: string, spot: Spot])[];
@@ -48,6 +54,10 @@ export function followNames(work: Work): boolean {
   }
   return isNew;
 }
+
+/** Names and paths of programs that are handed on to be executed, as far as they are known. */
+export const executedNames = (work: Work): readonly string[] =>
+  namesOf(work, executed).texts.map(([text]) => text);
 
 /** Where names of functions come from that are not known, and names of libraries. */
 export function unknownNames(work: Work): { functions: readonly Lost[]; libraries: readonly Lost[] } {
