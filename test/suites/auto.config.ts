@@ -1,9 +1,12 @@
-// Real programs under --auto, whose first analysis takes a second or more each: half a minute, apart from `npm test`.
+// Analyses that take a second or more each: real programs under --auto, and what one choice of the analysis changes in whole programs. A
+// minute, apart from `npm test`.
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['test/analysis/{auto,choosers,languages,scripts,servers,static}.test.ts'],
+    include: [
+      'test/analysis/{auto,ceilings,choosers,crtstuff,executable,languages,lookups,scripts,servers,static,vdso}.test.ts',
+    ],
     testTimeout: 60_000,
     pool: 'forks',
     maxWorkers: 1,
