@@ -42,6 +42,12 @@ test('a script that starts only another one of the same shell, which starts prog
   expect(held(outer)).toEqual(start(outer));
 });
 
+test('a script with an archive behind it', () => {
+  const file = script('installer', `#!/bin/sh\ntail -c 3 "$0" | wc -c\nexit 4\n\0${'x'.repeat(2 ** 21)}`);
+  expect(start(file)).toEqual({ status: 4, stdout: '3\n', stderr: '' });
+  expect(held(file)).toEqual(start(file));
+});
+
 test('a program in a folder that a variable holds', () => {
   const file = script(
     'variable',

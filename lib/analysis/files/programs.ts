@@ -1,15 +1,6 @@
 // Which programs a start means: the program itself, or for a script its interpreter; and what a name means in PATH.
 
-import {
-  accessSync,
-  closeSync,
-  constants,
-  openSync,
-  readFileSync,
-  readSync,
-  realpathSync,
-  statSync,
-} from 'node:fs';
+import { accessSync, closeSync, constants, openSync, readSync, realpathSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { isElf } from '../../elf/file.ts';
 import { readShebang } from '../../elf/script.ts';
@@ -70,13 +61,7 @@ function notProgram(path: string): SandboxError {
 export function headOf(path: string): Buffer {
   // Opening a pipe would wait for its other end.
   if (!statSync(path).isFile()) throw notProgram(path);
-  const fd = openSync(path, 'r');
-  try {
-    const bytes = Buffer.alloc(256);
-    return bytes.subarray(0, readSync(fd, bytes, 0, 256, 0));
-  } finally {
-    closeSync(fd);
-  }
+  return beginningOf(path, 256);
 }
 
 /** The file that a name means in PATH, if it can be executed. */
@@ -101,15 +86,29 @@ export function isExecutable(path: string): boolean {
   }
 }
 
-/** A script's text; undefined for what is no text or too long. */
+/** A text; undefined for what is none or too long. Of a script (`#!`) it is what stands before its first NUL, in its first megabyte: an
+ * archive can follow that unpacks itself. */
 export function scriptText(path: string): string | undefined {
   try {
     const stat = statSync(path);
-    if (!stat.isFile() || stat.size > MAX_TEXT) return undefined;
-    const bytes = readFileSync(path);
-    return bytes.includes(0) ? undefined : bytes.toString('utf8');
+    if (!stat.isFile()) return undefined;
+    const bytes = beginningOf(path, Math.min(stat.size, MAX_TEXT));
+    const isScript = bytes.subarray(0, 2).toString('latin1') === '#!';
+    const end = bytes.indexOf(0);
+    if (!isScript && (end >= 0 || stat.size > MAX_TEXT)) return undefined;
+    return bytes.subarray(0, end < 0 ? bytes.length : end).toString('utf8');
   } catch {
     return undefined;
+  }
+}
+
+function beginningOf(path: string, size: number): Buffer {
+  const file = openSync(path, 'r');
+  try {
+    const bytes = Buffer.alloc(size);
+    return bytes.subarray(0, readSync(file, bytes, 0, size, 0));
+  } finally {
+    closeSync(file);
   }
 }
 
