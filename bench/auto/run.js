@@ -1,6 +1,6 @@
 // `npm run bench:auto [-- WORD …]`: each command line bare and under --auto, in fresh copies of the same folder. Output, exit status
 // and signal have to be the same, and every call that strace sees has to be permitted with the arguments that it had. WORDs choose lines that contain one.
-// `warm` alone measures starts whose answer is kept (warm.js); `tightness` and `usr-bin` count calls (tightness.js, usr-bin.js);
+// `servers` leaves out all lines but servers (server-list.js); `warm` alone measures starts whose answer is kept (warm.js); `tightness` and `usr-bin` count calls (tightness.js, usr-bin.js);
 // `sweep` compares programs that nobody chose (sweep.js).
 // Needs Debian's strace, and the programs of lines.js; a program that is missing is said. `--at=main`: the filter of each line's
 // own program gets narrower when main begins. `--part=2/3`: only the second of each three lines.
@@ -13,7 +13,8 @@ import { fileURLToPath } from 'node:url';
 import { parsePolicy } from '../../dist/lib/index.js';
 import { lines } from './lines.js';
 import { inPlainDebian } from './plain.js';
-import { compareServer, lacking, servers } from './servers.js';
+import { furtherServers, servers } from './server-list.js';
+import { compareServer, lacking } from './servers.js';
 import { sweep } from './sweep.js';
 import { tightness } from './tightness.js';
 import { refusedCalls } from './trace.js';
@@ -44,7 +45,8 @@ const [part = 1, parts = 1] = (wanted.find((word) => word.startsWith('--part='))
   .filter((word) => word !== '')
   .map(Number);
 const place = wanted.includes('--at=main') ? ['--at', 'main'] : [];
-const chosen = lines
+const isServersOnly = wanted[0] === 'servers';
+const chosen = (isServersOnly ? [] : lines)
   .filter((line) => wanted.every((word) => word.startsWith('--') || line.words.join(' ').includes(word)))
   .filter((_, index) => index % parts === part - 1);
 
@@ -135,8 +137,8 @@ try {
     );
     if (!isSame && !isUnsteady) failures.push({ text, bare, held });
   }
-  const served = servers.filter((server) =>
-    wanted.every((word) => word.startsWith('--') || server.name.includes(word)),
+  const served = [...servers, ...furtherServers].filter((server) =>
+    wanted.slice(isServersOnly ? 1 : 0).every((word) => word.startsWith('--') || server.name.includes(word)),
   );
   let sameServers = 0;
   let allServers = 0;

@@ -8,6 +8,5 @@ export interface Compared {
   readonly bare: unknown;
   readonly held: unknown;
 }
-export const servers: readonly Server[];
 export function lacking(server: Server): readonly string[];
 export function compareServer(server: Server): Promise<readonly Compared[]>;

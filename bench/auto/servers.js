@@ -1,5 +1,5 @@
-// Servers on the loopback, bare and under --auto: each serves real requests of a client, and must answer the same, end the same
-// when it is told to, and say the same. As root and as nobody.
+// Servers on the loopback (server-list.js), bare and under --auto: each serves real requests of clients, and must answer the same, end the
+// same when it is told to, and say the same. As root and as nobody.
 
 import { spawn, spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -12,86 +12,6 @@ const cli = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'bin', 'sa
 const NOBODY = 65534;
 /** The system's own: a version manager's stand-ins are scripts that find out what to start. */
 const PATH = '/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-
-/** command, clients: words with @PORT@ and @HERE@ in them. files: what stands in the folder. */
-export const servers = [
-  {
-    name: 'nginx',
-    files: {
-      'nginx.conf':
-        'error_log @HERE@/error.log;\npid @HERE@/pid;\nworker_processes 2;\nload_module /usr/lib/nginx/modules/ngx_http_echo_module.so;\nevents {}\nhttp {\n  access_log off;\n  client_body_temp_path @HERE@/t1; proxy_temp_path @HERE@/t2; fastcgi_temp_path @HERE@/t3; uwsgi_temp_path @HERE@/t4; scgi_temp_path @HERE@/t5;\n  gzip on; gzip_min_length 1; gzip_types text/plain;\n  server { listen 127.0.0.1:@PORT@; root @HERE@/www; location /echo { echo from a module; } location /list/ { autoindex on; alias @HERE@/www/; } }\n}\n',
-      'www/index.html': '<h1>served</h1>\n',
-      'www/big.txt': 'line\n'.repeat(20000),
-    },
-    command: ['nginx', '-c', '@HERE@/nginx.conf', '-g', 'daemon off;'],
-    clients: [
-      ['curl', '-s', 'http://127.0.0.1:@PORT@/'],
-      ['curl', '-s', 'http://127.0.0.1:@PORT@/echo'],
-      ['curl', '-s', '--compressed', 'http://127.0.0.1:@PORT@/big.txt'],
-      ['curl', '-s', '-r', '100-199', 'http://127.0.0.1:@PORT@/big.txt'],
-      ['curl', '-s', '-o', '/dev/null', '-w', '%{http_code}', 'http://127.0.0.1:@PORT@/none'],
-      [
-        'curl',
-        '-s',
-        '-X',
-        'POST',
-        '-d',
-        'x=1',
-        '-o',
-        '/dev/null',
-        '-w',
-        '%{http_code}',
-        'http://127.0.0.1:@PORT@/',
-      ],
-    ],
-    needs: ['nginx', 'curl', '/usr/lib/nginx/modules/ngx_http_echo_module.so'],
-  },
-  {
-    name: 'redis',
-    files: {},
-    command: [
-      'redis-server',
-      '--port',
-      '@PORT@',
-      '--bind',
-      '127.0.0.1',
-      '--dir',
-      '@HERE@',
-      '--loglevel',
-      'warning',
-      '--appendonly',
-      'yes',
-    ],
-    clients: [
-      ['redis-cli', '-p', '@PORT@', 'SET', 'key', 'value'],
-      ['redis-cli', '-p', '@PORT@', 'GET', 'key'],
-      ['redis-cli', '-p', '@PORT@', 'EVAL', 'return redis.call("INCR", "n") + 41', '0'],
-      ['redis-cli', '-p', '@PORT@', 'SAVE'],
-      ['redis-cli', '-p', '@PORT@', 'DBSIZE'],
-    ],
-    needs: ['redis-server', 'redis-cli'],
-  },
-  {
-    name: 'python3 -m http.server',
-    files: { 'file.txt': 'text\n' },
-    command: ['python3.11', '-m', 'http.server', '-b', '127.0.0.1', '-d', '@HERE@', '@PORT@'],
-    clients: [
-      ['curl', '-s', 'http://127.0.0.1:@PORT@/file.txt'],
-      ['curl', '-s', '-o', '/dev/null', '-w', '%{http_code}', 'http://127.0.0.1:@PORT@/none'],
-    ],
-    needs: ['python3.11', 'curl'],
-  },
-  {
-    name: 'node',
-    files: {
-      'serve.js':
-        "const http = require('node:http'), zlib = require('node:zlib');\nhttp.createServer((q, a) => { let n = 0; q.on('data', (d) => (n += d.length)); q.on('end', () => a.end(zlib.gzipSync(q.method + n).length + q.url)); }).listen(@PORT@, '127.0.0.1');\nprocess.on('SIGTERM', () => process.exit(3));\n",
-    },
-    command: ['node', '@HERE@/serve.js'],
-    clients: [['curl', '-s', '-d', 'abc', 'http://127.0.0.1:@PORT@/x']],
-    needs: ['node', 'curl'],
-  },
-];
 
 /** Tools that are missing here. */
 export function lacking({ needs }) {
@@ -115,6 +35,22 @@ function listens(port) {
   });
 }
 
+/** Each user's folder for answers that are kept: one analysis of a client does for all servers. */
+const caches = new Map();
+process.on('exit', () => {
+  for (const folder of caches.values()) rmSync(folder, { recursive: true, force: true });
+});
+
+function cacheOf(user) {
+  let folder = caches.get(user);
+  if (folder === undefined) {
+    folder = mkdtempSync(join(tmpdir(), 'sandbox-run-servers-cache-'));
+    if (user !== undefined) chownSync(folder, user, user);
+    caches.set(user, folder);
+  }
+  return folder;
+}
+
 /** What the clients are told, and how the server ends. Clients run as the server's user, and under --auto, too, where `held`. */
 async function served(server, held, user) {
   const here = mkdtempSync(join(tmpdir(), 'sandbox-run-server-'));
@@ -126,8 +62,13 @@ async function served(server, held, user) {
   }
   chmodSync(here, 0o755);
   if (user !== undefined) chownSync(here, user, user);
-  const env = { PATH, HOME: here, XDG_CACHE_HOME: join(here, 'cache'), LC_ALL: 'C.UTF-8' };
+  const env = { PATH, HOME: here, XDG_CACHE_HOME: cacheOf(user), LC_ALL: 'C.UTF-8' };
   const options = { cwd: here, env, ...(user === undefined ? {} : { uid: user, gid: user }) };
+  for (const command of server.prepare ?? []) {
+    const [name, ...more] = command.map(filled);
+    const { status, stderr } = spawnSync(name, more, { ...options, encoding: 'utf8' });
+    if (status !== 0) throw new Error(`${command.join(' ')}: ${stderr}`);
+  }
   const words = (command) => [
     ...(held ? [process.execPath, cli, '--auto', '--'] : []),
     ...command.map(filled),
@@ -161,7 +102,7 @@ async function served(server, held, user) {
     const end = await ended;
     clearTimeout(timer);
     // Log lines with times and numbers of processes differ from run to run; that there are any does not.
-    return { answers, end, complains: /SIGSYS|signal 31|sandbox-run/.test(errors + log(here)) };
+    return { answers, end, complains: /SIGSYS|signal 31|sandbox-run/.test(settle(errors + log(here))) };
   } finally {
     child.kill('SIGKILL');
     rmSync(here, { recursive: true, force: true });
@@ -179,10 +120,15 @@ function log(here) {
 /** Both ways, as root and (where we are root) as nobody: `same`, and what was told. */
 export async function compareServer(server) {
   const results = [];
-  for (const user of process.getuid() === 0 ? [undefined, NOBODY] : [undefined]) {
+  const users = process.getuid() === 0 ? [undefined, NOBODY] : [undefined];
+  for (const user of users) {
+    if (user === undefined ? server.isNobodys === true && process.getuid() === 0 : server.isRoots === true)
+      continue;
     const bare = await served(server, false, user);
     const held = await served(server, true, user);
-    const same = JSON.stringify(bare) === JSON.stringify(held);
+    // Two that serve nothing prove nothing.
+    const isServed = bare.answers.some((answer) => /^0 ./s.test(answer));
+    const same = isServed && JSON.stringify(bare) === JSON.stringify(held);
     results.push({ name: `${server.name}${user === undefined ? '' : ' (nobody)'}`, same, bare, held });
   }
   return results;

@@ -2,7 +2,8 @@
 // nobody (bench/auto/servers.js).
 
 import { expect, test } from 'vitest';
-import { compareServer, lacking, servers } from '../../bench/auto/servers.js';
+import { servers } from '../../bench/auto/server-list.js';
+import { compareServer, lacking } from '../../bench/auto/servers.js';
 
 test.for(servers.map((server) => [server.name, server] as const))(
   '%s',

@@ -1,0 +1,4 @@
+import type { Server } from './servers.js';
+
+export const servers: readonly Server[];
+export const furtherServers: readonly Server[];
