@@ -1,7 +1,7 @@
 // Scripts under --auto: the programs that they name, and the scripts among them, with theirs.
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { preloadedIn, programsIn, wordsThatMatter } from '../../lib/analysis/files/named.ts';
@@ -46,6 +46,28 @@ test('a script with an archive behind it', () => {
   const file = script('installer', `#!/bin/sh\ntail -c 3 "$0" | wc -c\nexit 4\n\0${'x'.repeat(2 ** 21)}`);
   expect(start(file)).toEqual({ status: 4, stdout: '3\n', stderr: '' });
   expect(held(file)).toEqual(start(file));
+});
+
+test('a program that stands for a variable which is not set', () => {
+  // As musl-gcc starts gcc. No shell makes this call.
+  program('viewer', 'getpriority(PRIO_PROCESS, 0)');
+  const file = script('pager', `#!/bin/sh\n"\${NONE:-viewer}"\n\${NEITHER-\${NONE:=viewer}} $NONE\n`);
+  expect(start(file)).toEqual({ status: 0, stdout: 'viewer\nviewer\n', stderr: '' });
+  expect(held(file)).toEqual(start(file));
+});
+
+test('a program of a package that can be moved, started through a link', () => {
+  mkdirSync(join(folder, 'kit', 'bin'), { recursive: true });
+  mkdirSync(join(folder, 'kit', 'platform', 'parts'), { recursive: true });
+  program('kit/platform/parts/tool', 'getpriority(PRIO_PROCESS, 0)');
+  script(
+    'kit/bin/start',
+    '#!/bin/sh\nhere=`readlink -f "$0"`\nroot=`dirname "$here"`/..\nexec "$root/platform/parts/tool"\n',
+  );
+  const link = join(folder, 'linked');
+  symlinkSync('kit/bin/start', link);
+  expect(start(link)).toEqual({ status: 0, stdout: 'tool\n', stderr: '' });
+  expect(held(link)).toEqual(start(link));
 });
 
 test('a program in a folder that a variable holds', () => {

@@ -1,14 +1,15 @@
 // The programs that a text names: a script for a shell, Perl, Python …, a command, a configuration. What is found may be executed, not has
 // to be, so that it only adds.
 
-import { type Stats, statSync } from 'node:fs';
+import { realpathSync, type Stats, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { inPath, isExecutable, scriptText } from './programs.ts';
 
-/** The programs that a text for a shell, Perl, Python … names: every word that is one, the last part of `$folder/name`, and words in which
- * variables stand that the text sets to words (`gs$version`). `script`: the file that it is, which is `$0`; its folder counts as one more of
- * PATH, since `$(dirname "$0")/name` is a usual way to name what stands beside it. Words that are not commands only add. Left out are lines
- * that are comments (not `#name = …` of JavaScript, and `#{…}` of Ruby), and Perl's pages of documentation. */
+/** The programs that a text for a shell, Perl, Python … names: every word that is one, the last part of `$folder/name`, what stands for a
+ * variable that is not set (`${PAGER:-less}`), and words in which variables stand that the text sets to words (`gs$version`). `script`: the
+ * file that it is, which is `$0`; its folder counts as one more of PATH, since `$(dirname "$0")/name` is a usual way to name what stands
+ * beside it, and for `$root/folder/name` that folder, and the two above it, are tried. Words that are not commands only add. Left out are
+ * lines that are comments (not `#name = …` of JavaScript, and `#{…}` of Ruby), and Perl's pages of documentation. */
 export function programsIn(text: string, searchPath: string, script?: string): readonly string[] {
   const isPerl = /^#!.*perl/.test(text);
   const code = (
@@ -16,7 +17,11 @@ export function programsIn(text: string, searchPath: string, script?: string): r
   ).replace(/^[ \t]*#(?![!{]|\w+\s*[=(;:]).*/gm, '');
   const words = new Set(code.match(/[A-Za-z0-9_.+/[-]+/g) ?? []);
   for (const [, name] of code.matchAll(/\$\{?\w+\}?\/([\w.+[-]+)/g)) words.add(name!);
+  for (const [, name] of code.matchAll(/\$\{\w+:?[-=]["']?([\w./[][\w.+/[-]*)/g)) words.add(name!);
   for (const word of expanded(code, script)) words.add(word);
+  const roots = script === undefined ? [] : foldersAbove(script);
+  for (const [, rest] of code.matchAll(/\$\{?\w+\}?((?:\/[\w.+[-]+){2,})/g))
+    for (const root of roots) words.add(join(root, rest!));
   const beside = (word: string) => {
     if (script === undefined || word.length > MOST_LETTERS) return undefined;
     const path = join(dirname(script), word);
@@ -25,6 +30,16 @@ export function programsIn(text: string, searchPath: string, script?: string): r
   return [...words]
     .map((word) => inPath(word, searchPath) ?? beside(word))
     .filter((path) => path !== undefined);
+}
+
+/** The folder that a script lies in, where links lead to it, and two above: packages that can be moved find their files so. */
+function foldersAbove(script: string): readonly string[] {
+  try {
+    const folder = dirname(realpathSync(script));
+    return [folder, dirname(folder), dirname(dirname(folder))];
+  } catch {
+    return [];
+  }
 }
 
 /** Libraries that a script has loaded before all others of what it starts (LD_PRELOAD and LD_AUDIT, ld.so(8)): all that it names, in the
