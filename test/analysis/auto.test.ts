@@ -1,7 +1,7 @@
 // `--auto` and `analyze` as commands: real programs run as they do bare, and what they were not seen to need is refused.
 
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -251,6 +251,17 @@ describe('what strings and configuration files name', () => {
     const program = compile('starts', 'int show(void); int main(void) { return show(); }', library);
     expect(sandbox('analyze', program).stdout).toMatch(/included: .*\bhead\b/);
     expect(sandbox('--auto', '--', program)).toMatchObject({ status: 0, signal: null });
+  });
+
+  test('a program that was not there when the answer was found, which is kept', () => {
+    const later = join(folder, 'later-program');
+    const program = compile(
+      'starts-later',
+      `#include <unistd.h>\nint main(void) { execl("${later}", "x", (char *)0); return 9; }`,
+    );
+    expect(sandbox('--auto', '--', program).status).toBe(9);
+    copyFileSync('/usr/bin/id', later);
+    expect(sandbox('--auto', '--', program).stdout).toMatch(/^uid=/);
   });
 
   test('itself, by /proc/self/exe', () => {

@@ -27,6 +27,8 @@ export function startExecuted(work: Work, path: string, startsByLibrary: boolean
   const asked = [...meant];
   if (startsByLibrary && work.names.has(SHELL)) meant.add(SHELL);
   for (const name of executedNames(work)) {
+    // It may come to be there.
+    if (name.includes('/')) work.files.add(name);
     const program = inPath(name, path);
     if (program !== undefined) meant.add(program);
   }
