@@ -18,7 +18,7 @@ const path = [bin, '/usr/local/bin', '/usr/bin', '/bin'].join(delimiter);
 
 const TYPED: readonly (readonly [typed: string, line: string])[] = [
   ['--dry', '--dry-run '],
-  ['chec', 'check '],
+  ['interse', 'intersect '],
   ['--allow getrand', '--allow getrandom'],
   ['--allow read,getrand', '--allow read,getrandom'],
   ['--allow=read,getrand', '--allow=read,getrandom'],
