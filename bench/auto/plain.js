@@ -1,4 +1,4 @@
-// A fresh Debian 12 with nothing added, for figures that do not depend on what a machine has: `npm run bench:auto -- usr-bin --plain`,
+// A fresh Debian 12 with nothing added but the programs that are asked for, for figures that do not depend on what a machine has: `npm run bench:auto -- usr-bin --plain`,
 // `-- tightness --plain`. Needs root, Debian's debootstrap, and a mirror.
 
 import { spawnSync } from 'node:child_process';
@@ -7,11 +7,12 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** Makes one and runs run.js with these words there, with this Node and this package. */
-export function inPlainDebian(words) {
+/** Makes one with these packages, and runs run.js with these words there, with this Node and this package. */
+export function inPlainDebian(words, packages) {
   const tree = mkdtempSync(join(tmpdir(), 'sandbox-run-plain-'));
   try {
-    start('debootstrap', ['bookworm', tree], 'ignore');
+    const include = packages.length > 0 ? [`--include=${packages.join(',')}`] : [];
+    start('debootstrap', [...include, 'bookworm', tree], 'ignore');
     mkdirSync(join(tree, 'opt/sandbox-run'), { recursive: true });
     copyFileSync(process.execPath, join(tree, 'opt/node'));
     // Mounts that end with the command.

@@ -16,7 +16,7 @@ import { inPlainDebian } from './plain.js';
 import { furtherServers, servers } from './server-list.js';
 import { compareServer, lacking } from './servers.js';
 import { sweep } from './sweep.js';
-import { tightness } from './tightness.js';
+import { packages, tightness } from './tightness.js';
 import { refusedCalls } from './trace.js';
 import { usrBin } from './usr-bin.js';
 import { warmTable } from './warm.js';
@@ -57,7 +57,11 @@ const others = {
 };
 if (Object.hasOwn(others, wanted[0] ?? '')) {
   rmSync(scratch, { recursive: true });
-  if (wanted.includes('--plain')) inPlainDebian(wanted.filter((word) => word !== '--plain'));
+  if (wanted.includes('--plain'))
+    inPlainDebian(
+      wanted.filter((word) => word !== '--plain'),
+      wanted[0] === 'tightness' ? packages : [],
+    );
   else await others[wanted[0]]();
   process.exit();
 }

@@ -21,6 +21,19 @@ const programs = [
   ['python3.11', 208, 32],
 ];
 
+/** What a plain Debian 12 has to get for them. */
+export const packages = [
+  'sqlite3',
+  'nginx-light',
+  'curl',
+  'redis-server',
+  'ripgrep',
+  'fzf',
+  'busybox-static',
+  'python3.11-minimal',
+  'libpython3.11-stdlib',
+];
+
 export async function tightness() {
   console.log('program        own: whole  after main  | with programs  Callander  strace   CPU s   MB');
   for (const [name, callander, traced] of programs) {
