@@ -178,14 +178,18 @@ function constantPrograms(work: Work, own: Module, path: string): readonly strin
   const names = [...searchedNames(work, own, path)];
   // system(3) and popen(3): the first word of each command, behind assignments.
   if (imports(own, /^(system|popen)$/)) {
-    for (const part of [...work.commands].flatMap((text) => text.split(/[|;&]+/))) {
-      const [, word] = /^\s*(?:\w+=\S*\s+)*([\w.+/-]{2,})(?:\s|$)/.exec(part) ?? [];
+    for (const part of [...work.commands].flatMap(commandsIn)) {
+      const [, word] = /^(?:\w+=\S*\s+)*([\w.+/-]{2,})(?:\s|$)/.exec(part) ?? [];
       const program = word === undefined ? undefined : inPath(word, path);
       if (program !== undefined) names.push({ text: word!, program });
     }
   }
   return [...paths, ...believed(work, own, names)];
 }
+
+/** The commands of what may be a line for a shell. Lines of help texts are indented, and labels end with a colon. */
+const commandsIn = (text: string): readonly string[] =>
+  /^\s|:\s*$/.test(text) ? [] : text.split(/[|;&]+/).map((part) => part.trimStart());
 
 /** Names of programs in PATH that a program's own strings are, if it has them searched there. */
 function searchedNames(work: Work, own: Module, path: string): readonly Name[] {
