@@ -25,30 +25,59 @@ export function startExecuted(work: Work, path: string, startsByLibrary: boolean
   const { meant, guessed } = executed(work, path);
   // `sh -c 'gcc …'` executes what `gcc …` does.
   const asked = [...meant];
-  if (startsByLibrary && work.names.has(SHELL)) meant.add(SHELL);
+  const folders = new Set<string>();
+  for (const one of namedInCode(work, path, startsByLibrary, folders)) meant.add(one);
+  const started = new Set<string>();
+  startMeant(work, path, meant, folders, started);
+  const own = work.world.byPath.get(work.programs[0]!)!;
+  for (const one of asked) {
+    const module = programOf(work, one);
+    if (module === undefined || module === own) continue;
+    for (const name of believed(work, module, searchedNames(work, module, path))) guessed.add(name);
+  }
+  startGuessed(work, guessed, started);
+  return started.size > 0;
+}
+
+/** The shell that the C library starts, what is handed to exec, and what lies in folders that the program's own strings name. */
+function namedInCode(
+  work: Work,
+  path: string,
+  startsByLibrary: boolean,
+  folders: Set<string>,
+): readonly string[] {
+  const found = startsByLibrary && work.names.has(SHELL) ? [SHELL] : [];
   for (const name of executedNames(work)) {
     // It may come to be there.
     if (name.includes('/')) work.files.add(name);
     const program = inPath(name, path);
-    if (program !== undefined) meant.add(program);
+    if (program !== undefined) found.push(program);
   }
-  const all = new Set<string>();
-  const folders = new Set<string>();
   const own = work.world.byPath.get(work.programs[0]!)!;
   for (const [text, modules] of work.names)
-    if (modules.has(own)) for (const one of helpersNamed(work, text, folders)) meant.add(one);
-  let round: Iterable<string> = meant;
-  for (;;) {
-    const unknown = [...round].filter((one) => !all.has(one));
-    const fresh = unknown.slice(0, MAX_PROGRAMS - all.size);
+    if (modules.has(own)) found.push(...helpersNamed(work, text, folders));
+  return found;
+}
+
+/** Starts programs with what they execute in turn, round by round. */
+function startMeant(
+  work: Work,
+  path: string,
+  meant: Iterable<string>,
+  folders: Set<string>,
+  started: Set<string>,
+): void {
+  for (let round = meant; ; ) {
+    const unknown = [...round].filter((one) => !started.has(one));
+    const fresh = unknown.slice(0, MAX_PROGRAMS - started.size);
     if (fresh.length < unknown.length)
       work.notices.push(
         `more than ${MAX_PROGRAMS} programs are executed: left out are ${unknown.slice(fresh.length).map(short).join(', ')}; give those that it executes with --also PROGRAM`,
       );
-    if (fresh.length === 0) break;
+    if (fresh.length === 0) return;
     const next = new Set<string>();
     for (const one of fresh) {
-      all.add(one);
+      started.add(one);
       for (const script of tryStart(work, one))
         for (const name of programsIn(textOf(work, script), path, script)) next.add(name);
     }
@@ -56,24 +85,21 @@ export function startExecuted(work: Work, path: string, startsByLibrary: boolean
     for (const one of pathsNamed(work, folders)) next.add(one);
     round = next;
   }
-  for (const one of asked) {
-    const module = programOf(work, one);
-    if (module === undefined || module === own) continue;
-    for (const name of believed(work, module, searchedNames(work, module, path))) guessed.add(name);
-  }
-  // Most of these are there by chance: that is no reason to follow them further.
+}
+
+/** Starts programs most of which are there by chance: that is no reason to follow them further. */
+function startGuessed(work: Work, guessed: Iterable<string>, started: Set<string>): void {
   for (const one of guessed) {
-    if (all.has(one)) continue;
-    if (all.size >= MAX_PROGRAMS) {
+    if (started.has(one)) continue;
+    if (started.size >= MAX_PROGRAMS) {
       work.notices.push(
         `more than ${MAX_PROGRAMS} programs are named: give those that it executes with --also PROGRAM`,
       );
-      break;
+      return;
     }
-    all.add(one);
+    started.add(one);
     tryStart(work, one);
   }
-  return all.size > 0;
 }
 
 /** The file that a name's start loads, if it was. */
