@@ -108,3 +108,8 @@ describe('instructions as iced-x86 reads them', () => {
     expect(wrong.slice(0, 20)).toEqual([]);
   });
 });
+
+test('where there is no place there is no instruction', () => {
+  readInstruction(Buffer.from('90909090', 'hex'), Number.NaN, 4);
+  expect(found.flow).toBe(flow.invalid);
+});

@@ -110,7 +110,8 @@ export function readInstruction(bytes: Uint8Array, at: number, end: number): voi
   found.width = 8;
   let byte = 0;
   for (;;) {
-    if (p >= end || p - at >= 15) {
+    // Of no place at all (NaN), too, there is no instruction.
+    if (!(p < end) || p - at >= 15) {
       invalid();
       return;
     }
