@@ -8,11 +8,11 @@ import { relocationAt, relocationTypes } from '../../elf/relocations.ts';
 import { functionAt, offsetIn, padsOf, regionAt, use } from '../code/code.ts';
 import { sitesBetween, tableEntries } from '../code/tables.ts';
 import { follow, type Held, stackAddress, stackRead, writtenBy } from '../code/x86-64/flow.ts';
-import { flow, found, readInstruction, reference } from '../code/x86-64/lengths.ts';
+import { flow, found, reference } from '../code/x86-64/lengths.ts';
 import { takenAt } from '../code/x86-64/naming.ts';
 import { type Module, relocationTargets, type Spot, type World } from '../files/world.ts';
 import { Kept, keptFor } from '../kept.ts';
-import { endsThere } from '../values/bodies.ts';
+import { endsThere, readAt } from '../values/bodies.ts';
 import { isCopied, parametersAt, wordCalled } from '../values/nearby.ts';
 
 export interface Flight {
@@ -48,7 +48,7 @@ export function flightFrom(
 ): Flight {
   const { isData } = pointee;
   if (functionAt(module.code, site) < 0) return lost;
-  readAt(module, site);
+  readAt(module.code, site);
   const { length } = found;
   const { after } = follow(
     module.code.elf.bytes,
@@ -106,7 +106,7 @@ function findWalk(module: Module, site: number, register: number): boolean {
     states.set(to, merged);
     queue.push(to);
   };
-  readAt(module, site);
+  readAt(module.code, site);
   // Where the stack stands does not matter here; the frame is taken to be another piece of it.
   go(site + found.length, { registers: 1 << register, slots: [], stack: 0, frame: 2 ** 40 });
   const unwound = unwinding(module);
@@ -114,7 +114,7 @@ function findWalk(module: Module, site: number, register: number): boolean {
   for (let at = queue.pop(); at !== undefined; at = queue.pop()) {
     if (steps-- === 0) return true;
     const held = states.get(at)!;
-    readAt(module, at);
+    readAt(module.code, at);
     const { length, target, flow: where } = found;
     const next = at + length;
     if (where === flow.jump || where === flow.branch) go(next + target, held);
@@ -159,6 +159,7 @@ function walk(
 ): Flight {
   const { isData } = pointee;
   const { code } = module;
+  if (code.regions[regionAt(code, address)]?.isCode !== true) return lost;
   const states = new Map<number, Held>([[address, start]]);
   const queue = [address];
   const calls: (Spot & { isItself: boolean })[] = [];
@@ -203,7 +204,7 @@ function walk(
     if (steps-- === 0) return lost;
     const held = states.get(at)!;
     const offset = offsetIn(code, at);
-    readAt(module, at);
+    readAt(module.code, at);
     const { length, target, flow: where, displacement } = found;
     const isThrough = found.reference === reference.memory;
     const next = at + length;
@@ -309,7 +310,7 @@ function openingOf(module: Module, index: number): number {
   const { code } = module;
   let lowest = Number.POSITIVE_INFINITY;
   for (const [at, held] of stacksOf(module, index)) {
-    readAt(module, at);
+    readAt(module.code, at);
     const { flow: where, length, target } = found;
     const to = at + length + target;
     // Into another part of it: what that does with the stack is not looked at.
@@ -344,12 +345,6 @@ function without(held: Held, registers: readonly number[]): Held {
   return { ...held, registers: registers.reduce((left, one) => left & ~(1 << one), held.registers) };
 }
 
-function readAt(module: Module, address: number): void {
-  const { bytes } = module.code.elf;
-  const at = offsetIn(module.code, address);
-  readInstruction(bytes, at, Math.min(at + 15, bytes.length));
-}
-
 const stacks = new Kept<Module, number, ReadonlyMap<number, Held>>();
 
 /** Where the stack stands at each instruction of a function, as far as ways lead there from its beginning. */
@@ -371,7 +366,7 @@ function findStacks(module: Module, index: number): ReadonlyMap<number, Held> {
   };
   for (let at = queue.pop(); at !== undefined; at = queue.pop()) {
     const held = states.get(at)!;
-    readAt(module, at);
+    readAt(module.code, at);
     const { length, target, flow: where } = found;
     const next = at + length;
     if (where === flow.jump || where === flow.branch) go(next + target, held);
@@ -446,7 +441,7 @@ function findClobbered(module: Module, address: number): readonly number[] {
   if (index >= 0) {
     const end = code.functionEnd[index]!;
     for (let at = code.functionStart[index]!; at < end && (written & all) !== all; ) {
-      readAt(module, at);
+      readAt(module.code, at);
       const { flow: where, length } = found;
       const isOpen = where === flow.callIndirect || where === flow.jumpIndirect;
       written |= isOpen ? all : writtenBy(code.elf.bytes, offsetIn(code, at));
