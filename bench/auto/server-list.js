@@ -15,6 +15,11 @@ const lines = (...texts) => texts.map((text) => `${text}\n`).join('');
 /** What a client sends over a plain connection, and what it gets until the other side closes. */
 const talk = (sent) => ['bash', '-c', `exec 3<>/dev/tcp/127.0.0.1/@PORT@; printf '${sent}' >&3; cat <&3`];
 
+/** What name servers are asked, both ways. */
+const questions = ['+notcp', '+tcp'].map((way) =>
+  `dig +short +tries=1 ${way} -p @PORT@ @127.0.0.1 name.test`.split(' '),
+);
+
 /** Debian 12's. */
 const POSTGRES = '/usr/lib/postgresql/15/bin';
 
@@ -226,9 +231,7 @@ export const furtherServers = [
       'dnsmasq -k -p @PORT@ -a 127.0.0.1 -z --pid-file=@HERE@/pid -A /name.test/10.1.2.3 --user=nobody'.split(
         ' ',
       ),
-    clients: ['+notcp', '+tcp'].map((way) => [
-      ...`dig +short +tries=1 ${way} -p @PORT@ @127.0.0.1 name.test`.split(' '),
-    ]),
+    clients: questions,
     needs: ['dnsmasq', 'dig'],
   },
   {
@@ -249,9 +252,7 @@ export const furtherServers = [
       ),
     },
     command: ['unbound', '-d', '-c', '@HERE@/unbound.conf'],
-    clients: ['+notcp', '+tcp'].map((way) => [
-      ...`dig +short +tries=1 ${way} -p @PORT@ @127.0.0.1 name.test`.split(' '),
-    ]),
+    clients: questions,
     needs: ['unbound', 'dig'],
   },
   {

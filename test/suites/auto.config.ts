@@ -1,5 +1,5 @@
-// Analyses that take a second or more each: real programs under --auto, and what one choice of the analysis changes in whole programs. A
-// minute, apart from `npm test`.
+// Analyses that take a second or more each: real programs under --auto, and what one choice of the analysis changes in whole programs.
+// Some minutes, apart from `npm test`.
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
