@@ -9,12 +9,13 @@ import { syscallNumber } from '../linux/syscalls.ts';
 import { assumptionsOf } from './assumptions.ts';
 import { functionAt, regionAt } from './code/code.ts';
 import { startExecuted } from './files/executed.ts';
-import { addPlugged, addStart, interpreterOf, settle } from './files/loading.ts';
+import { addPlugged, addStart, guessNames, interpreterOf, settle } from './files/loading.ts';
 import { followNames, unknownNames } from './files/lookups.ts';
 import { families } from './files/plugins.ts';
 import { searchPathOf, startOf } from './files/programs.ts';
 import { addVdso } from './files/vdso.ts';
 import { addPlugin, imports, isCLibrary, isLoader, LOOKS_UP, type Module } from './files/world.ts';
+import { followHeld } from './reach/held-back.ts';
 import { laterReach } from './reach/phases.ts';
 import type { Reach } from './reach/reach.ts';
 import { argumentsOfCalls } from './values/arguments.ts';
@@ -83,6 +84,7 @@ export function analyze(question: Asked): Analysis {
     );
   }
   settle(work, false);
+  while (followNames(work, false) || guessNames(work)) settle(work, false);
   // Plug-ins are looked at as wholes: that one of them could execute a program says nothing about this one.
   const starters = callSites(work.reach, abi).filter((site) => executing(work, site));
   const executes = starters.length > 0;
@@ -101,7 +103,7 @@ export function analyze(question: Asked): Analysis {
     });
   const startsAny = executes && !also.includes(NOTHING) && startExecuted(work, path, startsByLibrary);
   settle(work, true);
-  while (followNames(work)) settle(work, true);
+  while (followNames(work, true) || guessNames(work) || followHeld(work.reach)) settle(work, true);
   question.progress?.(`asking for numbers in ${world.modules.length} files`);
   const sites = callSites(work.reach, abi);
   const execRefused = executes && !startsAny;

@@ -32,6 +32,8 @@ export interface Work {
   readonly wanted: [name: string, by: Module, why: string][];
   readonly familiesDone: Set<string>;
   readonly librariesDone: Set<string>;
+  /** Strings of files that look up names, which may be such names: as long as all that are looked up are known. */
+  guessed: [text: string, by: Module][] | undefined;
   /** Functions that are looked up by names which are known, by place. */
   readonly looked: Set<string>;
   /** Folders of its own that the program names, and configuration files. */
@@ -61,6 +63,7 @@ export function newWork(question: Asked): Work {
     wanted: [],
     familiesDone: new Set(),
     librariesDone: new Set(),
+    guessed: [],
     looked: new Set(),
     roots: new Set(),
     configurations: new Set(),

@@ -45,8 +45,28 @@ test.each([
   ],
   [
     'memory is shared with others, in which one can be',
-    'pthread_mutex_t *there = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0); memcpy(there, &here, sizeof here); return lock(there);',
+    'pthread_mutex_t *there = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, memfd_create("", 0), 0); return there == MAP_FAILED || lock(&here);',
     true,
+  ],
+  [
+    'the same by flags that are not known',
+    'pthread_mutex_t *there = mmap(0, 4096, PROT_READ | PROT_WRITE, getppid() == 1 ? MAP_SHARED : MAP_PRIVATE, memfd_create("", 0), 0); return there == MAP_FAILED || lock(&here);',
+    true,
+  ],
+  [
+    'the same by syscall(2)',
+    'return syscall(9L, 0L, 4096L, 3L, (long)MAP_SHARED, (long)memfd_create("", 0), 0L) == -1 || lock(&here);',
+    true,
+  ],
+  [
+    'the same by a function that is looked up',
+    'void *(*map)(void *, long, int, int, int, long) = dlsym(RTLD_DEFAULT, "mmap"); return map(0, 4096, 3, MAP_SHARED, memfd_create("", 0), 0) == MAP_FAILED || lock(&here);',
+    true,
+  ],
+  [
+    'memory is shared with nobody, or with children alone',
+    'pthread_mutex_t *there = mmap(0, 4096, PROT_READ | PROT_WRITE, (getppid() == 1 ? MAP_SHARED : MAP_PRIVATE) | MAP_ANONYMOUS, -1, 0); memcpy(there, &here, sizeof here); return lock(there) | syscall(186L) == 0;',
+    false,
   ],
   [
     'the same by a call of its own',

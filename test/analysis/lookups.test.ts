@@ -32,7 +32,7 @@ function compile(file: string, source: string, ...words: string[]): string {
 function ask(library: string, body: string) {
   const name = `sandboxnames${count++}`;
   const file = compile(join(folder, `lib${name}.so`), library, '-shared', '-fPIC');
-  const main = `void *find(const char *), *bring(const char *); static volatile long numbers[] = { SYS_getpid, SYS_getppid };
+  const main = `void *find(const char *), *bring(const char *), *find_known(int), *how(void); static volatile long numbers[] = { SYS_getpid, SYS_getppid };
     int main(int count, char **words) { ${body}; return 0; }`;
   const program = compile(join(folder, name), main, file, `-Wl,-rpath,${folder}`);
   const analysis = analysisOf(program);
@@ -50,6 +50,38 @@ test('a name that only the program has, looked up by a library, however long', (
   expect(analysis.calls.has('acct')).toBe(true);
   expect(analysis.calls.has('swapoff')).toBe(false);
   expect(notices).not.toMatch(/looked up by names|names are not known/);
+  runsUnder(policyOfAnalysis(analysis), program);
+});
+
+const talking = `${wrappers} int never(void) { return syscall(SYS_swapoff, 0); } int known(void) { return syscall(SYS_acct, (char *)0) * 0; }
+  void *find_known(int is) { puts("never"); return is ? find("known") : 0; }`;
+
+test('a text that is a function’s name counts only where a name is looked up that is not known', () => {
+  const known = ask(talking, '((int (*)(void))find_known(1))()');
+  expect(known.analysis.calls.has('acct')).toBe(true);
+  expect(known.analysis.calls.has('swapoff')).toBe(false);
+  runsUnder(policyOfAnalysis(known.analysis), known.program);
+  const { analysis, program } = ask(talking, 'find_known(1); if (count > 1) find(words[1])');
+  expect(analysis.calls.has('swapoff')).toBe(true);
+  runsUnder(policyOfAnalysis(analysis), program);
+});
+
+test('dlsym(3) that is handed on itself can be asked for any name', () => {
+  const { analysis, program } = ask(
+    `${talking} void *how(void) { return dlsym; }`,
+    'puts(find_known(0) ? "" : "-"); void *(*volatile f)(void *, const char *) = (void *)how(); f(0, words[0])',
+  );
+  expect(analysis.calls.has('swapoff')).toBe(true);
+  runsUnder(policyOfAnalysis(analysis), program);
+});
+
+test('a program that is executed by a function which is looked up', () => {
+  const { analysis, notices, program } = ask(
+    wrappers,
+    'char *list[] = { "/bin/true", 0 }; ((int (*)(const char *, char **))find("execv"))(list[0], list)',
+  );
+  expect(analysis.executes).toBe(true);
+  expect(notices).toMatch(/included: true/);
   runsUnder(policyOfAnalysis(analysis), program);
 });
 

@@ -5,7 +5,6 @@ import { EM_X86_64, isElf, readSource } from '../../elf/file.ts';
 import { findLibrary } from '../../elf/search.ts';
 import { SandboxError } from '../../errors.ts';
 import { keptFor } from '../kept.ts';
-import { follow } from '../reach/held-back.ts';
 import {
   addEntry,
   addExports,
@@ -18,6 +17,7 @@ import {
 } from '../reach/reach.ts';
 import type { Work } from '../work.ts';
 import { configuredLibraries, librariesIn, librariesNamed } from './configuration.ts';
+import { knowsNames } from './lookups.ts';
 import { type Cut, families, familyFiles, nameServices } from './plugins.ts';
 import { searchPathOf, startOf } from './programs.ts';
 import { mentions } from './strings.ts';
@@ -54,7 +54,6 @@ export function settle(work: Work, withPlugins: boolean): void {
     run(reach);
     for (const text of work.offered)
       if (isNamesakeReached(reach, text) && work.offered.delete(text)) addOffered(reach, text);
-    follow(reach);
     run(reach);
     const modules = world.modules.length;
     const reached = reach.queue.length;
@@ -119,18 +118,32 @@ function mention(work: Work, text: string, module: Module): void {
   lookUp(work, text, module);
 }
 
-/** The functions that a file can mean by a name, if it looks up any. */
-function lookUp({ world, reach }: Work, text: string, module: Module): void {
-  const isLooking = isLoader(module) || isStatic(module) || importsLookup(module);
-  if (!isLooking) return;
-  for (const definition of world.definitions.get(text) ?? []) {
+/** The functions that a file can mean by a name, if it looks up any: the loader, and what holds the C library's code itself, have means
+ * of their own for that; of others they count once a name is looked up that is not known (`guessNames`). */
+function lookUp(work: Work, text: string, module: Module): void {
+  if (isLoader(module) || isStatic(module)) lookedUp(work, text, module);
+  else if (!importsLookup(module)) return;
+  else if (work.guessed === undefined) lookedUp(work, text, module);
+  else work.guessed.push([text, module]);
+}
+
+function lookedUp({ world, reach }: Work, text: string, module: Module): void {
+  for (const definition of world.definitions.get(text) ?? [])
     addLookup(reach, { module: definition.module, address: definition.symbol.address }, module);
-  }
+}
+
+/** Once names are looked up that are not known, those count that stand as wholes in the files' strings. Whether there was anything new. */
+export function guessNames(work: Work): boolean {
+  const { guessed } = work;
+  if (guessed === undefined || knowsNames(work)) return false;
+  work.guessed = undefined;
+  for (const [text, module] of guessed) lookedUp(work, text, module);
+  return true;
 }
 
 /** It holds the C library's code itself, and with it what looks up names. */
-const isStatic = (module: Module) =>
-  module.code.elf.interpreter === undefined && module.code.dynamic?.soname === undefined;
+const isStatic = ({ code: { elf, dynamic } }: Module) =>
+  elf.interpreter === undefined && dynamic?.soname === undefined && (dynamic?.needed ?? []).length === 0;
 
 const isFirst = (work: Work, module: Module) => module.path === work.programs[0];
 

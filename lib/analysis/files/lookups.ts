@@ -31,10 +31,12 @@ const executed = [
 interface Names {
   readonly texts: readonly (readonly [text: string, spot: Spot])[];
   readonly lost: readonly Lost[];
+  /** What they are handed to may be called from places that are not known. */
+  readonly isOpen: boolean;
 }
 
-/** Adds what is looked up and loaded by names that are known. Whether there was anything new. */
-export function followNames(work: Work): boolean {
+/** Adds what is looked up, and loaded (`withLibraries`), by names that are known. Whether there was anything new. */
+export function followNames(work: Work, withLibraries: boolean): boolean {
   const { reach, world } = work;
   let isNew = false;
   for (const [text, { module }] of namesOf(work, symbols).texts)
@@ -46,7 +48,7 @@ export function followNames(work: Work): boolean {
       addLookup(reach, spot, module, true);
       isNew = true;
     }
-  for (const [text, { module }] of namesOf(work, libraries).texts) {
+  for (const [text, { module }] of withLibraries ? namesOf(work, libraries).texts : []) {
     const key = `${text} ${text.includes('/') ? '' : module.path}`;
     if (text === '' || work.librariesDone.has(key)) continue;
     work.wanted.push([text, module, 'named in the code']);
@@ -59,6 +61,12 @@ export function followNames(work: Work): boolean {
 export const executedNames = (work: Work): readonly string[] =>
   namesOf(work, executed).texts.map(([text]) => text);
 
+/** Whether all names of functions that are looked up are known. */
+export function knowsNames(work: Work): boolean {
+  const { lost, isOpen } = namesOf(work, symbols);
+  return lost.length === 0 && !isOpen;
+}
+
 /** Where names of functions come from that are not known, and names of libraries. */
 export function unknownNames(work: Work): { functions: readonly Lost[]; libraries: readonly Lost[] } {
   return { functions: namesOf(work, symbols).lost, libraries: namesOf(work, libraries).lost };
@@ -69,6 +77,7 @@ const kept = new KeptWhileReached<string, Addresses>();
 function namesOf({ reach, world }: Work, asked: readonly (readonly [string, number])[]): Names {
   const texts = new Map<string, readonly [string, Spot]>();
   const lost: Lost[] = [];
+  let isOpen = false;
   // One function has a name for each version.
   const done = new Set<string>();
   for (const [name, register] of asked) {
@@ -80,7 +89,9 @@ function namesOf({ reach, world }: Work, asked: readonly (readonly [string, numb
       done.add(key);
       const answer = kept.get(reach, key, () => addressesBefore(reach, start, register));
       // Such a function can be looked up itself, by files whose names are not followed: that is said for them.
-      lost.push(...answer.lost.filter((one) => one.module !== module || one.address !== start.address));
+      const elsewhere = answer.lost.filter((one) => one.module !== module || one.address !== start.address);
+      if (elsewhere.length < answer.lost.length) isOpen = true;
+      lost.push(...elsewhere);
       for (const { spot, isNumber } of answer.found) {
         // No name: the program itself.
         if (isNumber && spot.address === 0) continue;
@@ -90,7 +101,7 @@ function namesOf({ reach, world }: Work, asked: readonly (readonly [string, numb
       }
     }
   }
-  return { texts: [...texts.values()], lost };
+  return { texts: [...texts.values()], lost, isOpen };
 }
 
 function constantString({ module, address }: Spot): string | undefined {
