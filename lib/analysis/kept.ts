@@ -1,9 +1,14 @@
 // Answers that are worked out once for each file or search, and kept as long as it is.
 
-/** A search: what it has reached so far. */
+/** A search: what it has reached so far, what was looked up or named by others, and in which files. */
 interface Reach {
   readonly queue: readonly unknown[];
+  readonly given: readonly unknown[];
+  readonly world: { readonly modules: readonly unknown[] };
 }
+
+/** Grows with each of them: a function that was reached before can be looked up, too, or be named by one more file. */
+const sizeOf = ({ queue, given, world }: Reach) => queue.length + given.length + world.modules.length;
 
 /** By a key within each object. A kept answer is never undefined. */
 export class Kept<Of extends object, Key, Answer extends {}> {
@@ -42,15 +47,15 @@ export function keptFor<Of extends object, Answer extends {}>(find: (of: Of) => 
   };
 }
 
-/** Answers that hold until something more is reached. */
+/** Answers that hold until something more is reached, or leads to what was. */
 export class KeptWhileReached<Key, Answer extends {}> {
-  readonly #kept = new WeakMap<Reach, { reached: number; answers: Map<Key, Answer> }>();
+  readonly #kept = new WeakMap<Reach, { size: number; answers: Map<Key, Answer> }>();
 
   of(reach: Reach): Map<Key, Answer> {
     const kept = this.#kept.get(reach);
-    if (kept?.reached === reach.queue.length) return kept.answers;
+    if (kept?.size === sizeOf(reach)) return kept.answers;
     const answers = new Map<Key, Answer>();
-    this.#kept.set(reach, { reached: reach.queue.length, answers });
+    this.#kept.set(reach, { size: sizeOf(reach), answers });
     return answers;
   }
 

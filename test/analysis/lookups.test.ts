@@ -67,11 +67,43 @@ test('a text that is a function’s name counts only where a name is looked up t
 });
 
 test('dlsym(3) that is handed on itself can be asked for any name', () => {
-  const { analysis, program } = ask(
+  const { analysis, program, notices } = ask(
     `${talking} void *how(void) { return dlsym; }`,
     'puts(find_known(0) ? "" : "-"); void *(*volatile f)(void *, const char *) = (void *)how(); f(0, words[0])',
   );
   expect(analysis.calls.has('swapoff')).toBe(true);
+  expect(notices).toMatch(/functions are looked up by names that are not known \(.* at libc\.so\.6 dlsym/);
+  runsUnder(policyOfAnalysis(analysis), program);
+});
+
+test('dlsym(3) that is looked up itself can be asked for any name', () => {
+  const { analysis, program, notices } = ask(
+    talking,
+    'puts(find_known(0) ? "" : "-"); void *(*f)(void *, const char *) = find("dlsym"); f(0, words[0])',
+  );
+  expect(analysis.calls.has('swapoff')).toBe(true);
+  expect(notices).toMatch(/functions are looked up by names that are not known \(.* at libc\.so\.6 dlsym/);
+  runsUnder(policyOfAnalysis(analysis), program);
+});
+
+test('two programs at fixed addresses, each with another name at the same place', () => {
+  const library = compile(
+    join(folder, 'libboth.so'),
+    'int one(void) { return syscall(SYS_acct, (char *)0) * 0; } int two(void) { return syscall(SYS_swapoff, 0) * 0; }',
+    '-shared',
+    '-fPIC',
+  );
+  const build = (name: string, then: string) =>
+    compile(
+      join(folder, `fixed-${name}`),
+      `__attribute__((section("kept"))) const char name[] = "${name}";
+       int main(void) { void *all = dlopen("${library}", RTLD_NOW); ((int (*)(void))dlsym(all, name))(); ${then}; return 0; }`,
+      ...['-fno-pie', '-no-pie', '-Wl,--section-start=kept=0x500000'],
+    );
+  const other = build('two', '');
+  const program = build('one', `execl("${other}", "two", (char *)0)`);
+  const analysis = analysisOf(program);
+  expect(['acct', 'swapoff'].filter((one) => !analysis.calls.has(one))).toEqual([]);
   runsUnder(policyOfAnalysis(analysis), program);
 });
 

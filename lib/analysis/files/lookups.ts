@@ -2,7 +2,7 @@
 // are followed back from there like any value, through every wrapper in every file, to the strings. What cannot be followed is kept with
 // its place, to be said: of such names only those count that stand as wholes in the files' strings (loading.ts).
 
-import { regionAt } from '../code/code.ts';
+import { functionAt, regionAt } from '../code/code.ts';
 import { KeptWhileReached } from '../kept.ts';
 import { addLookup, isReached } from '../reach/reach.ts';
 import { type Addresses, addressesBefore, type Lost } from '../values/values.ts';
@@ -88,8 +88,12 @@ function namesOf({ reach, world }: Work, asked: readonly (readonly [string, numb
       if (done.has(key)) continue;
       done.add(key);
       const answer = kept.get(reach, key, () => addressesBefore(reach, start, register));
-      // Such a function can be looked up itself, by files whose names are not followed: that is said for them.
-      const elsewhere = answer.lost.filter((one) => one.module !== module || one.address !== start.address);
+      // Such a function can itself be one of those that are looked up by names which are not known: that is said for these.
+      const node = module.base + functionAt(module.code, start.address);
+      const isGuessed = reach.lookedUp.has(node) && !reach.named.has(node);
+      const elsewhere = answer.lost.filter(
+        (one) => !isGuessed || one.module !== module || one.address !== start.address,
+      );
       if (elsewhere.length < answer.lost.length) isOpen = true;
       lost.push(...elsewhere);
       for (const { spot, isNumber } of answer.found) {

@@ -92,7 +92,7 @@ function numbersShare(reach: Reach, spot: Spot, register: number, flags?: number
 
 /** Whether flags in a register can ask for memory that is another process's, too, otherwise than from the C library. */
 function isShared(reach: Reach, spot: Spot, register: number): boolean {
-  const wanted = { registers: [register], isNumbered: false, budget: BUDGET };
+  const wanted = { registers: [register], isNumbered: false, isByFile: true, budget: BUDGET };
   const { contexts, isGivenUp } = contextsBefore(reach, spot, wanted);
   return (
     isGivenUp ||

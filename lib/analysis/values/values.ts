@@ -72,6 +72,8 @@ export interface Wanted {
   readonly isNumbered: boolean;
   /** The first register is an address, which has to be known: see `addressesBefore`. */
   readonly isAddress?: boolean;
+  /** What several files hold is found for each of them: a number is an address of its file alone (files at fixed addresses). */
+  readonly isByFile?: boolean;
   /** States that are looked at. What needs more has a loop that changes a value, or very many callers. */
   readonly budget: number;
 }
@@ -142,6 +144,7 @@ export function addressesBefore(reach: Reach, spot: Spot, register: number): Add
     registers: [register],
     isNumbered: false,
     isAddress: true,
+    isByFile: true,
     budget: NUMBER_BUDGET,
   });
   const found = contexts.map(({ values, spot: at }) => {
@@ -282,7 +285,8 @@ function settled(search: Search, state: State): boolean {
     values.push(track.bits);
   }
   if (search.wanted.isNumbered) values[0] = low(values[0]!, NUMBER_BITS);
-  const key = values.map(keyOfBits).join(' ');
+  const where = search.wanted.isByFile === true ? [state.module.index] : [];
+  const key = [...where, ...values.map(keyOfBits)].join(' ');
   const lost = tracks.map((track) => (track.kind === 'done' ? track.lost : undefined));
   if (!search.contexts.has(key)) search.contexts.set(key, { values, lost, spot: spotOf(state) });
   return true;
