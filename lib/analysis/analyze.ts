@@ -257,7 +257,7 @@ function loaders(work: Work, sites: readonly CallSite[]): void {
     );
   if (functions.length > 0)
     work.notices.push(
-      `functions are looked up by names that are not known (${placesOf(functions)}): those count whose names stand as wholes in files that look up names`,
+      `functions are looked up by names that are not known (${placesOf(functions)}): those count whose names stand as wholes in files that look up names, or where they were lost`,
     );
   for (const { module, address } of functions.length > 0 ? sites.filter((one) => one.isOpen) : [])
     work.notices.push(

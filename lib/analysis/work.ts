@@ -32,8 +32,11 @@ export interface Work {
   readonly wanted: [name: string, by: Module, why: string][];
   readonly familiesDone: Set<string>;
   readonly librariesDone: Set<string>;
-  /** Strings of files that look up names, which may be such names: as long as all that are looked up are known. */
-  guessed: [text: string, by: Module][] | undefined;
+  /** Strings of each file, which may be names of functions that are looked up; those of files in `guessing` count as such. */
+  readonly guessed: Map<Module, string[]>;
+  readonly guessing: Set<Module>;
+  /** Files all of whose strings count so. */
+  readonly scanned: Set<Module>;
   /** Functions that are looked up by names which are known, by place. */
   readonly looked: Set<string>;
   /** Folders of its own that the program names, and configuration files. */
@@ -63,7 +66,9 @@ export function newWork(question: Asked): Work {
     wanted: [],
     familiesDone: new Set(),
     librariesDone: new Set(),
-    guessed: [],
+    guessed: new Map(),
+    guessing: new Set(),
+    scanned: new Set(),
     looked: new Set(),
     roots: new Set(),
     configurations: new Set(),

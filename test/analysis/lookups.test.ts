@@ -86,6 +86,28 @@ test('dlsym(3) that is looked up itself can be asked for any name', () => {
   runsUnder(policyOfAnalysis(analysis), program);
 });
 
+test.each([
+  [
+    'in a table of the program',
+    'static const char *volatile const names[] = { "never", "known" }',
+    'names[count & 1]',
+  ],
+  ['in one array of the program', 'static const char names[][8] = { "never", "known" }', 'names[count & 1]'],
+  [
+    'one behind the other, which the program writes, too',
+    'static char names[] = "never\\0known"',
+    'names + (names[0] = 110) % 2 + (count & 1) * 6',
+  ],
+])('names that stand %s, which looks up none itself', (_, data, name) => {
+  const { analysis, program, notices } = ask(
+    `${wrappers} int known(void) { return syscall(SYS_acct, (char *)0) * 0; } int never(void) { return 0; }`,
+    `${data}; int (*f)(void) = find(${name}); if (f) f()`,
+  );
+  expect(analysis.calls.has('acct')).toBe(true);
+  expect(notices).toMatch(/functions are looked up by names that are not known/);
+  runsUnder(policyOfAnalysis(analysis), program);
+});
+
 test('two programs at fixed addresses, each with another name at the same place', () => {
   const library = compile(
     join(folder, 'libboth.so'),

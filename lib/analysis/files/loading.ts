@@ -15,12 +15,13 @@ import {
   type Reach,
   run,
 } from '../reach/reach.ts';
+import { isComputed } from '../values/values.ts';
 import type { Work } from '../work.ts';
 import { configuredLibraries, librariesIn, librariesNamed } from './configuration.ts';
-import { knowsNames } from './lookups.ts';
+import { knowsNames, unknownNames } from './lookups.ts';
 import { type Cut, families, familyFiles, nameServices } from './plugins.ts';
 import { searchPathOf, startOf } from './programs.ts';
-import { mentions } from './strings.ts';
+import { mentions, stringsOf } from './strings.ts';
 import { addOffered, addUnseenLookups, isForNamesake, isNamesakeReached, isOffered, VDSO } from './vdso.ts';
 import {
   addPlugin,
@@ -118,13 +119,15 @@ function mention(work: Work, text: string, module: Module): void {
   lookUp(work, text, module);
 }
 
-/** The functions that a file can mean by a name, if it looks up any: the loader, and what holds the C library's code itself, have means
- * of their own for that; of others they count once a name is looked up that is not known (`guessNames`). */
+/** The functions that a file can mean by a name: the loader, and what holds the C library's code itself, have means of their own to look
+ * them up; of others they count once a name is looked up that is not known (`guessNames`). */
 function lookUp(work: Work, text: string, module: Module): void {
-  if (isLoader(module) || isStatic(module)) lookedUp(work, text, module);
-  else if (!importsLookup(module)) return;
-  else if (work.guessed === undefined) lookedUp(work, text, module);
-  else work.guessed.push([text, module]);
+  if (isLoader(module) || isStatic(module) || work.guessing.has(module)) lookedUp(work, text, module);
+  else {
+    const texts = work.guessed.get(module);
+    if (texts === undefined) work.guessed.set(module, [text]);
+    else texts.push(text);
+  }
 }
 
 function lookedUp({ world, reach }: Work, text: string, module: Module): void {
@@ -132,13 +135,28 @@ function lookedUp({ world, reach }: Work, text: string, module: Module): void {
     addLookup(reach, { module: definition.module, address: definition.symbol.address }, module);
 }
 
-/** Once names are looked up that are not known, those count that stand as wholes in the files' strings. Whether there was anything new. */
+/** Once names are looked up that are not known, those count that stand as wholes in strings of files which look up names, or in
+ * which the name was lost: strings that code or data point to, and all of a file that computes where its names are (they may stand in one array,
+ * `char names[][16]`). Whether there was anything new. */
 export function guessNames(work: Work): boolean {
-  const { guessed } = work;
-  if (guessed === undefined || knowsNames(work)) return false;
-  work.guessed = undefined;
-  for (const [text, module] of guessed) lookedUp(work, text, module);
-  return true;
+  if (knowsNames(work)) return false;
+  const { guessing, guessed, world } = work;
+  const before = guessing.size;
+  const lost = unknownNames(work).functions.filter(({ module }) => !isCLibrary(module) && !isLoader(module));
+  for (const module of [...world.modules.filter(importsLookup), ...lost.map((one) => one.module)]) {
+    if (guessing.has(module)) continue;
+    guessing.add(module);
+    for (const text of guessed.get(module) ?? []) lookedUp(work, text, module);
+  }
+  const computing = new Set(lost.filter((one) => isComputed(one)).map((one) => one.module));
+  let isNew = guessing.size > before;
+  for (const module of computing) {
+    if (work.scanned.has(module)) continue;
+    work.scanned.add(module);
+    isNew = true;
+    for (const text of stringsOf(module)) lookedUp(work, text, module);
+  }
+  return isNew;
 }
 
 /** It holds the C library's code itself, and with it what looks up names. */

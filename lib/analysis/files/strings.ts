@@ -65,6 +65,13 @@ function* pointed(module: Module, start: number, end: number): Generator<Mention
   }
 }
 
+/** All strings in the file's data, whether anything names them or not. */
+export function* stringsOf(module: Module): Generator<string> {
+  for (const { isCode, name, start, end } of module.code.regions)
+    if (!isCode && /^\.(ro)?data/.test(name))
+      for (const { text } of allStrings(module, start, end)) yield text;
+}
+
 function* allStrings(module: Module, start: number, end: number): Generator<Mention> {
   const { code } = module;
   const region = code.regions[regionAt(code, start)]!;

@@ -38,6 +38,9 @@ export interface Lost extends Spot {
   readonly why: string;
 }
 
+/** Whether an address that is not known was put together from others, and not kept in memory. */
+export const isComputed = ({ why }: Lost): boolean => [COMPUTED, LOOPING, IN_PART].includes(why);
+
 export interface Values {
   readonly constants: ReadonlySet<number>;
   /** Where other values may come from; empty: there are none. */
@@ -83,6 +86,9 @@ const OPERAND_BUDGET = 600;
 const MAX_LOST = 8;
 const MAX_LOST_NAMES = 64;
 const TOO_MANY = 'too many ways lead here';
+const COMPUTED = 'a computed address';
+const LOOPING = 'a value that changes in a loop';
+const IN_PART = 'a number in part';
 const MAX_CONTEXTS = 400;
 /** What happens to one value at one place, on different ways, before it is joined. */
 const MAX_VARIANTS = 12;
@@ -249,7 +255,7 @@ function widen(search: Search, state: State): State {
       variants.push(joined);
       return { ...track, steps: joined };
     }
-    return done(track.steps, unknownBits, { ...spotOf(state), why: 'a value that changes in a loop' });
+    return done(track.steps, unknownBits, { ...spotOf(state), why: LOOPING });
   });
   return isChanged ? { ...state, tracks } : state;
 }
@@ -275,7 +281,7 @@ function settled(search: Search, state: State): boolean {
   if (isNumbered || isAddress === true) {
     const first = tracks[0]!;
     if (first.kind === 'done' && !isExact(first.bits, isNumbered ? NUMBER_BITS : 64)) {
-      addLost(search, first.lost ?? { ...spotOf(state), why: 'a number in part' });
+      addLost(search, first.lost ?? { ...spotOf(state), why: IN_PART });
       return true;
     }
   }
@@ -416,7 +422,11 @@ function tracksOf(
       const second = valuesOf(search.reach, spot, source.second);
       return first.values.flatMap((a) =>
         second.values.map((b) =>
-          done(steps, combine(source.operator, a, b, source.width), first.lost ?? second.lost),
+          done(
+            steps,
+            combine(source.operator, a, b, source.width),
+            search.wanted.isAddress === true ? { ...spot, why: COMPUTED } : (first.lost ?? second.lost),
+          ),
         ),
       );
     }
@@ -445,7 +455,7 @@ function valuesOf(reach: Reach, spot: Spot, place: Place | Load): Operands {
   const key = `${spot.module.index} ${spot.address} ${keyOfPlace(place)}`;
   const old = known.get(key);
   if (old !== undefined) return old;
-  const nothing = { values: [unknownBits], lost: { ...spot, why: 'a value that changes in a loop' } };
+  const nothing = { values: [unknownBits], lost: { ...spot, why: LOOPING } };
   // Whoever comes back here while it is being asked learns nothing.
   known.set(key, nothing);
   const found = ask(reach, spot, [place], { registers: [], isNumbered: false, budget: OPERAND_BUDGET });
