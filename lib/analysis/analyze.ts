@@ -15,7 +15,7 @@ import { families } from './files/plugins.ts';
 import { searchPathOf, startOf } from './files/programs.ts';
 import { addVdso } from './files/vdso.ts';
 import { addPlugin, imports, isCLibrary, isLoader, LOOKS_UP, type Module } from './files/world.ts';
-import { followHeld } from './reach/held-back.ts';
+import { followCeilings } from './reach/ceilings.ts';
 import { laterReach } from './reach/phases.ts';
 import type { Reach } from './reach/reach.ts';
 import { argumentsOfCalls } from './values/arguments.ts';
@@ -103,7 +103,7 @@ export function analyze(question: Asked): Analysis {
     });
   const startsAny = executes && !also.includes(NOTHING) && startExecuted(work, path, startsByLibrary);
   settle(work, true);
-  while (followNames(work, true) || guessNames(work) || followHeld(work.reach)) settle(work, true);
+  while (followNames(work, true) || guessNames(work) || followCeilings(work.reach)) settle(work, true);
   question.progress?.(`asking for numbers in ${world.modules.length} files`);
   const sites = callSites(work.reach, abi);
   const execRefused = executes && !startsAny;

@@ -51,6 +51,8 @@ export interface CodeFile {
   readonly pieces: Pieces;
   /** Where functions of the C library begin that run only for mutexes with a priority ceiling (ceilings.ts). */
   readonly ceilings: readonly number[];
+  /** Functions of the C library's own name services, and the names that they are looked up by (name-services.ts). */
+  readonly services: ReadonlyMap<number, readonly string[]>;
   /** There is a full table of symbols, or one of objects, so that most pieces are objects. */
   readonly knowsObjects: boolean;
   /** Files that were looked for to know the pieces. */

@@ -16,6 +16,7 @@ import { ceilingFunctions } from './ceilings.ts';
 import { type CodeFile, forEachWord, lastNotAbove, use } from './code.ts';
 import { endsOfNothing, ownHandle } from './crtstuff.ts';
 import { knownObjects } from './known-objects.ts';
+import { serviceFunctions } from './name-services.ts';
 import { objectsOf, piecesOf } from './objects.ts';
 import { type Region, regionsOf } from './regions.ts';
 import { flow, found, readInstruction, reference } from './x86-64/lengths.ts';
@@ -87,6 +88,7 @@ export function readCode(elf: ElfFile): CodeFile {
       isFixed || reachesByOffset(regions, symbols),
     ),
     ceilings: known?.ceilings ?? ceilingFunctions(dynamic?.soname, symbols),
+    services: serviceFunctions(dynamic?.soname, dynamic?.symbols ?? []),
     knowsObjects: debug.symbols.length > 0 || known !== undefined,
     looked: debug.looked,
   };
@@ -130,6 +132,7 @@ export function readSurface(elf: ElfFile, dynamic: Dynamic | undefined): CodeFil
     looked: [],
     isFixed: false,
     ceilings: [],
+    services: new Map(),
     personalities: [],
     unwound: new Map(),
     functionStart: none,

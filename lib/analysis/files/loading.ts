@@ -13,6 +13,7 @@ import {
   addSurface,
   isImportReached,
   type Reach,
+  release,
   run,
 } from '../reach/reach.ts';
 import { isComputed } from '../values/values.ts';
@@ -45,7 +46,10 @@ export function settle(work: Work, withPlugins: boolean): void {
       const module = world.modules[work.rooted]!;
       if (module.path !== VDSO) addModuleRoots(reach, module, true);
       addUnseenLookups(reach, module);
-      if (module.isSurface) addSurface(reach, module, 'plug-in');
+      if (module.isSurface) {
+        addSurface(reach, module, 'plug-in');
+        releaseUnseen(reach, module);
+      }
     }
     for (const module of world.started) {
       if (work.entered.has(module)) continue;
@@ -88,6 +92,14 @@ export function settle(work: Work, withPlugins: boolean): void {
   }
 }
 
+/** A file whose code is not looked into, and which asks the C library for functions of name services, does so by names that it holds. */
+function releaseUnseen(reach: Reach, module: Module): void {
+  if (!imports(module, /^__nss_/)) return;
+  const names = reach.world.modules.flatMap(({ code }) => [...code.services.values()].flat());
+  for (const name of names)
+    if (module.code.elf.bytes.includes(`${name}\0`, 0, 'latin1')) release(reach, name);
+}
+
 const cutOf =
   ({ notices }: Work): Cut =>
   (what) =>
@@ -107,6 +119,7 @@ function mention(work: Work, text: string, module: Module): void {
     return;
   }
   addOffered(work.reach, text);
+  release(work.reach, text);
   if (LIBRARY_NAME.test(text)) work.wanted.push([text, module, 'named in the code']);
   if (text.startsWith('/') && (isFirst(work, module) || opensLibraries(module))) {
     for (const path of librariesIn(text, work.files, cutOf(work)))

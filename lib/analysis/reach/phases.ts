@@ -19,6 +19,7 @@ import {
   addSurface,
   addTaken,
   addWord,
+  isHeld,
   leadsNowhere,
   newReach,
   type Reach,
@@ -40,7 +41,7 @@ export function laterReach(whole: Reach, program: Module, starting: ReadonlySet<
   const { world } = whole;
   const start = findMain(world, program);
   if (typeof start === 'string') return { reach: undefined, main: undefined, why: start };
-  const reach = newReach(world, runOnce(world), whole.isReleased);
+  const reach = newReach(world, runOnce(world), new Set(whole.released));
   addRoot(reach, start.main, 'main');
   for (const frame of start.frames) addRoot(reach, frame, 'where main returns to');
   for (const module of world.modules) {
@@ -71,6 +72,7 @@ function leftBehind(whole: Reach, reach: Reach, module: Module): void {
     for (let at = first; at < behind; at++) {
       const kind = code.use[at]!;
       if (kind === use.call || kind === use.jump || kind === use.through) continue;
+      if (isHeld(reach, code, at)) continue;
       const spot = { module, address: code.target[at]! };
       const why = 'start-up code has its address';
       if (kind === use.memory && code.width[at] !== 0) {

@@ -23,6 +23,7 @@ import { type Module, moduleOfNode, relocationTargets, type Spot, type World } f
 import { keptFor } from '../kept.ts';
 import { referencesTo } from '../values/bodies.ts';
 import { flightFrom, isWalkedFrom } from './flight.ts';
+import { awaited } from './held-back.ts';
 
 /** Sections that describe the file to linker, loader and unwinder; a number in them that looks like an address is not
  * followed in files without relocations. */
@@ -55,9 +56,9 @@ export interface Reach {
   readonly taken: Set<number>;
   /** Functions that are known to be called no more, by address: taking their address leads nowhere. */
   readonly barred: ReadonlyMap<Module, ReadonlySet<number>>;
-  /** Calls of what may never happen (held-back.ts), by the functions that make them; `isReleased`: it may, and is followed. */
-  readonly held: { readonly node: number; readonly site: number; readonly spot: Spot }[];
-  isReleased: boolean;
+  /** References that wait, by what they wait for (held-back.ts), with the functions that make them; and what is waited for no more. */
+  readonly held: Map<string, Held[]>;
+  readonly released: Set<string>;
   /** Functions that were come to only because the loader runs them to choose another (ifunc), by node: what they return counts once
    * the word that it is kept in, or the symbol, is come to. */
   readonly choosers: Set<number>;
@@ -69,7 +70,11 @@ export interface Reach {
   readonly tables: Map<Module, Set<number>>;
 }
 
-export function newReach(world: World, barred: Reach['barred'] = new Map(), isReleased = false): Reach {
+export function newReach(
+  world: World,
+  barred: Reach['barred'] = new Map(),
+  released = new Set<string>(),
+): Reach {
   return {
     world,
     from: new Int32Array(0),
@@ -83,13 +88,19 @@ export function newReach(world: World, barred: Reach['barred'] = new Map(), isRe
     given: [],
     taken: new Set(),
     barred,
-    held: [],
-    isReleased,
+    held: new Map(),
+    released,
     choosers: new Set(),
     pads: new Map(),
     words: new Map(),
     tables: new Map(),
   };
+}
+
+interface Held {
+  readonly node: number;
+  readonly site: number;
+  readonly spot: Spot;
 }
 
 const ROOT = -1;
@@ -219,10 +230,27 @@ export function run(reach: Reach): void {
   }
 }
 
-/** From now on what was held back is followed, too. */
-export function releaseHeld(reach: Reach): void {
-  reach.isReleased = true;
-  for (const { node, site, spot } of reach.held.splice(0)) visit(reach, spot, node, site, '');
+/** Whether a reference waits for something. */
+export function isHeld({ released }: Reach, code: CodeFile, at: number): boolean {
+  const names = awaited(code, at);
+  return names.length > 0 && !names.some((one) => released.has(one));
+}
+
+/** Whether something waits for it. */
+export const isAwaited = ({ held }: Reach, what: string): boolean => held.has(what);
+
+/** From now on what waits for it is followed, too. Whether anything does. */
+export function release(reach: Reach, what: string): boolean {
+  grow(reach);
+  reach.released.add(what);
+  for (const { node, site, spot } of reach.held.get(what) ?? []) visit(reach, spot, node, site, '');
+  return reach.held.delete(what);
+}
+
+function hold({ held }: Reach, what: string, one: Held): void {
+  const known = held.get(what);
+  if (known === undefined) held.set(what, [one]);
+  else known.push(one);
 }
 
 function followFunction(reach: Reach, module: Module, index: number, node: number): void {
@@ -236,8 +264,8 @@ function followFunction(reach: Reach, module: Module, index: number, node: numbe
     const spot = { module, address: target[at]! };
     if (code.use[at] === use.address && reach.barred.get(module)?.has(spot.address) === true) continue;
     if (reach.choosers.has(node) && isReturned(reach, module, at)) continue;
-    if (!reach.isReleased && code.ceilings.includes(spot.address)) {
-      reach.held.push({ node, site: site[at]!, spot });
+    if (isHeld(reach, code, at)) {
+      for (const what of awaited(code, at)) hold(reach, what, { node, site: site[at]!, spot });
       continue;
     }
     if (code.width[at] !== 0) visitWord(reach, spot, code.width[at]!, node, site[at]!, '');
