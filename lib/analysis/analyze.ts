@@ -11,7 +11,8 @@ import { functionAt, regionAt } from './code/code.ts';
 import { startExecuted } from './files/executed.ts';
 import { addPlugged, addStart, guessNames, interpreterOf, settle } from './files/loading.ts';
 import { followNames, unknownNames } from './files/lookups.ts';
-import { families } from './files/plugins.ts';
+import { followPam } from './files/pam.ts';
+import { families, PAM } from './files/plugins.ts';
 import { searchPathOf, startOf } from './files/programs.ts';
 import { addVdso } from './files/vdso.ts';
 import { addPlugin, imports, isCLibrary, isLoader, LOOKS_UP, type Module } from './files/world.ts';
@@ -103,7 +104,8 @@ export function analyze(question: Asked): Analysis {
     });
   const startsAny = executes && !also.includes(NOTHING) && startExecuted(work, path, startsByLibrary);
   settle(work, true);
-  while (followNames(work, true) || guessNames(work) || followCeilings(work.reach)) settle(work, true);
+  while (followNames(work, true) || guessNames(work) || followPam(work) || followCeilings(work.reach))
+    settle(work, true);
   question.progress?.(`asking for numbers in ${world.modules.length} files`);
   const sites = callSites(work.reach, abi);
   const execRefused = executes && !startsAny;
@@ -245,7 +247,7 @@ const callsByName = (module: Module) => imports(module, /^ffi_call$/) && imports
 /** Says who can load libraries whose names are not known, and who looks up such functions. */
 function loaders(work: Work, sites: readonly CallSite[]): void {
   const covered = new Set(
-    families
+    [...families, PAM]
       .filter((one) => work.familiesDone.has(one.name))
       .map((one) => work.world.definitions.get(one.exported)?.[0]?.module),
   );

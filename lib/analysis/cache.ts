@@ -15,6 +15,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { choices, chosenIn } from './files/chosen.ts';
 import { configurationIn } from './files/configuration.ts';
 import { preloadedIn, programsIn, wordsThatMatter } from './files/named.ts';
 import { scriptText, searchPathOf } from './files/programs.ts';
@@ -101,7 +102,7 @@ function keyOf(question: Question, version: string, withWords: boolean): string 
     question.namesOnly === true,
     question.wholeOnly === true,
     // `git log` and `git status` are the same question.
-    withWords ? wordsThatMatter(words, searchPathOf(environment)) : null,
+    withWords ? [wordsThatMatter(words, searchPathOf(environment)), choices(environment)] : null,
     withWords || isRelative ? process.cwd() : null,
   ];
   return hash(JSON.stringify(parts));
@@ -190,7 +191,8 @@ export function remember(question: Question, version: string, answer: Answer, gr
 function meaningFor({ environment }: Question): Meaning {
   return (path) => {
     const text = scriptText(path) ?? '';
-    const programs = programsIn(text, searchPathOf(environment), path);
+    const search = searchPathOf(environment);
+    const programs = [...programsIn(text, search, path), ...chosenIn(text, environment, search)];
     return [programs, preloadedIn(text, path), [configurationIn(text)]]
       .map((some) => some.join('\0'))
       .join('\n');

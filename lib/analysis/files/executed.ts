@@ -3,6 +3,7 @@
 import { realpathSync } from 'node:fs';
 import { SandboxError } from '../../errors.ts';
 import { searched, short, type Work } from '../work.ts';
+import { chosenBy, chosenIn, loginShells } from './chosen.ts';
 import { helpersIn } from './helpers.ts';
 import { settle, tryStart } from './loading.ts';
 import { executedNames } from './lookups.ts';
@@ -39,7 +40,8 @@ export function startExecuted(work: Work, path: string, startsByLibrary: boolean
   return started.size > 0;
 }
 
-/** The shell that the C library starts, what is handed to exec, and what lies in folders that the program's own strings name. */
+/** The shell that the C library starts, what is handed to exec, what lies in folders that the program's own strings name, and what users
+ * choose. */
 function namedInCode(
   work: Work,
   path: string,
@@ -56,7 +58,7 @@ function namedInCode(
   const own = work.world.byPath.get(work.programs[0]!)!;
   for (const [text, modules] of work.names)
     if (modules.has(own)) found.push(...helpersNamed(work, text, folders));
-  return found;
+  return [...found, ...chosen(work, path)];
 }
 
 /** Starts programs with what they execute in turn, round by round. */
@@ -79,10 +81,10 @@ function startMeant(
     for (const one of fresh) {
       started.add(one);
       for (const script of tryStart(work, one))
-        for (const name of programsIn(textOf(work, script), path, script)) next.add(name);
+        for (const name of textPrograms(work, textOf(work, script), path, script)) next.add(name);
     }
     settle(work, false);
-    for (const one of pathsNamed(work, folders)) next.add(one);
+    for (const one of [...pathsNamed(work, folders), ...chosen(work, path)]) next.add(one);
     round = next;
   }
 }
@@ -149,12 +151,12 @@ function executed(work: Work, path: string): Executed {
   const meant = new Set<string>();
   const guessed = new Set(constantPrograms(work, own, path));
   const add = (text: string, to: Set<string>, script?: string) => {
-    for (const one of programsIn(text, path, script)) to.add(one);
+    for (const one of textPrograms(work, text, path, script)) to.add(one);
   };
   for (const name of question.also) for (const one of named(name, path)) meant.add(one);
   for (const word of question.words) {
     for (const one of programsOf(word, path)) meant.add(one);
-    if (/[\s;|&]/.test(word)) add(word, meant);
+    if (/[\s;|&$]/.test(word)) add(word, meant);
     else if (/[./]/.test(word)) {
       const text = textOf(work, word);
       add(text, text.startsWith('#!') ? meant : guessed, word);
@@ -162,6 +164,23 @@ function executed(work: Work, path: string): Executed {
   }
   for (const script of startOf(question.program, path).scripts) add(textOf(work, script), meant, script);
   return { meant, guessed };
+}
+
+/** The programs that a text for a shell names, and those of variables that it uses. */
+const textPrograms = ({ question }: Work, text: string, path: string, script?: string): readonly string[] => [
+  ...programsIn(text, path, script),
+  ...chosenIn(text, question.environment, path),
+];
+
+/** The programs of variables that a file names which executes some, and the shells of users that it starts. */
+function chosen(work: Work, path: string): readonly string[] {
+  const isNamed = (name: string) =>
+    [...(work.names.get(name) ?? [])].some((module) => imports(module, EXECUTES));
+  const starters = [...(work.names.get('SHELL') ?? [])];
+  return [
+    ...chosenBy(work.question.environment, path, isNamed),
+    ...starters.flatMap((module) => loginShells(module, work.files)),
+  ];
 }
 
 /** What a script says. Libraries that it preloads are taken for plug-ins. */

@@ -20,13 +20,14 @@ import { isComputed } from '../values/values.ts';
 import type { Work } from '../work.ts';
 import { configuredLibraries, librariesIn, librariesNamed } from './configuration.ts';
 import { knowsNames, unknownNames } from './lookups.ts';
-import { type Cut, families, familyFiles, nameServices } from './plugins.ts';
+import { type Cut, families, familyFiles, nameServices, PAM, PAM_MODULES } from './plugins.ts';
 import { searchPathOf, startOf } from './programs.ts';
 import { mentions, stringsOf } from './strings.ts';
 import { addOffered, addUnseenLookups, isForNamesake, isNamesakeReached, isOffered, VDSO } from './vdso.ts';
 import {
   addPlugin,
   addProgram,
+  exports,
   imports,
   isCLibrary,
   isLoader,
@@ -100,7 +101,7 @@ function releaseUnseen(reach: Reach, module: Module): void {
     if (module.code.elf.bytes.includes(`${name}\0`, 0, 'latin1')) release(reach, name);
 }
 
-const cutOf =
+export const cutOf =
   ({ notices }: Work): Cut =>
   (what) =>
     notices.push(`${what}: the others are left out; give those that it loads with --plugin PATH`);
@@ -121,7 +122,8 @@ function mention(work: Work, text: string, module: Module): void {
   addOffered(work.reach, text);
   release(work.reach, text);
   if (LIBRARY_NAME.test(text)) work.wanted.push([text, module, 'named in the code']);
-  if (text.startsWith('/') && (isFirst(work, module) || opensLibraries(module))) {
+  const isPams = text.startsWith(PAM_MODULES) && exports(module, PAM.exported);
+  if (text.startsWith('/') && !isPams && (isFirst(work, module) || opensLibraries(module))) {
     for (const path of librariesIn(text, work.files, cutOf(work)))
       work.wanted.push([path, module, `in ${text}`]);
     if (isFirst(work, module)) {
@@ -184,7 +186,7 @@ const opensLibraries = (module: Module) => imports(module, LOADS);
 
 /** Whether reached code of a file can load libraries: by a function that it names or looks up, or, where it names none, by means
  * of its own. */
-const canLoad = (reach: Reach, module: Module) =>
+export const canLoad = (reach: Reach, module: Module) =>
   !opensLibraries(module) || isImportReached(reach, module, LOADS) || looksUpLoading(reach, module);
 
 const looksUpLoading = ({ given }: Reach, module: Module) =>
@@ -232,13 +234,13 @@ function loadByName(work: Work, name: string, module: Module, why: string): void
     tryPlugin(work, path, module, why);
 }
 
-function tryPlugin(work: Work, path: string, by: Module, why: string): void {
+export function tryPlugin(work: Work, path: string, by: Module, why: string): void {
   work.files.add(path);
   try {
     if (!isElf(readSource(path).bytes)) return;
     const added = addPlugin(work.world, path, by.interpreter ?? interpreterOf(work.world), by);
-    // A static program loads the C library for its plug-ins, which name what they call.
-    if (!(isStatic(by) && isCLibrary(added[0]))) addPlugged(work, added, why);
+    // A static program loads the C library for its plug-ins, and the loader for what it loads: these name what they call.
+    if (!((isStatic(by) || isLoader(by)) && isCLibrary(added[0]))) addPlugged(work, added, why);
   } catch (error) {
     work.notices.push(`${path} is left out: ${error instanceof Error ? error.message : String(error)}`);
   }

@@ -5,13 +5,15 @@
 import { functionAt, regionAt } from '../code/code.ts';
 import { KeptWhileReached } from '../kept.ts';
 import { addLookup, isReached } from '../reach/reach.ts';
-import { type Addresses, addressesBefore, type Lost } from '../values/values.ts';
+import { type Addresses, addressesBefore, type Lost, valuesBefore } from '../values/values.ts';
 import type { Work } from '../work.ts';
 import { stringAt } from './strings.ts';
 import type { Spot } from './world.ts';
 
 const RDI = 7;
 const RSI = 6;
+/** security/_pam_types.h. */
+const PAM_SERVICE = 1;
 /** The register that a name comes in (dlsym(3), dlvsym(3); dlopen(3), dlmopen(3); exec(3), posix_spawn(3)). */
 const symbols = [
   ['dlsym', RSI],
@@ -60,6 +62,25 @@ export function followNames(work: Work, withLibraries: boolean): boolean {
 /** Names and paths of programs that are handed on to be executed, as far as they are known. */
 export const executedNames = (work: Work): readonly string[] =>
   namesOf(work, executed).texts.map(([text]) => text);
+
+/** The services that PAM is asked for (pam_start(3)); undefined: any, also because it is asked for them with a configuration of its own, or
+ * they can be changed (pam_set_item(3)). */
+export function pamServices(work: Work): readonly string[] | undefined {
+  const { reach, world } = work;
+  const isCalled = (name: string) =>
+    (world.definitions.get(name) ?? []).some(({ module, symbol }) =>
+      isReached(reach, module, symbol.address),
+    );
+  const { texts, lost, isOpen } = namesOf(work, [['pam_start', RDI]]);
+  if (texts.length === 0 || lost.length > 0 || isOpen || isCalled('pam_start_confdir')) return undefined;
+  for (const { module, symbol } of world.definitions.get('pam_set_item') ?? []) {
+    const spot = { module, address: symbol.address };
+    if (module.isSurface || !isReached(reach, module, spot.address)) continue;
+    const { constants, lost } = valuesBefore(reach, spot, RSI);
+    if (lost.length > 0 || constants.has(PAM_SERVICE)) return undefined;
+  }
+  return texts.map(([text]) => text);
+}
 
 /** Whether all names of functions that are looked up are known. */
 export function knowsNames(work: Work): boolean {

@@ -109,14 +109,14 @@ export function wordsThatMatter(words: readonly string[], searchPath: string): r
   return words.filter(
     (word) =>
       programsOf(word, searchPath).length > 0 ||
-      (/[\s;|&]/.test(word) && programsIn(word, searchPath).length > 0) ||
+      (/[\s;|&$]/.test(word) && (word.includes('$') || programsIn(word, searchPath).length > 0)) ||
       (/[./]/.test(word) && (isLarge(word) || namesAny(scriptText(word) ?? '', searchPath, word))),
   );
 }
 
-/** Whether a text names programs, or libraries (configuration.ts). */
+/** Whether a text names programs, perhaps by a variable (chosen.ts), or libraries (configuration.ts). */
 function namesAny(text: string, searchPath: string, script: string): boolean {
-  return text.includes('.so') || text.includes('include') || programsIn(text, searchPath, script).length > 0;
+  return /\.so|include|\$/.test(text) || programsIn(text, searchPath, script).length > 0;
 }
 
 /** Too large to be looked through at each start. */

@@ -15,7 +15,7 @@ export interface Family {
 
 const triplet = '/usr/lib/x86_64-linux-gnu';
 
-/** Sources: the file lists of Debian 12's packages, and the manual pages of each system (gconv: iconv(1); PAM: pam.conf(5);
+/** Sources: the file lists of Debian 12's packages, and the manual pages of each system (gconv: iconv(1);
  * OpenSSL: provider(7); SASL: sasl_client_init(3); Python: sys.path; Perl: perlrun(1)). */
 export const families: readonly Family[] = [
   { name: 'gconv', exported: 'iconv_open', folders: [`${triplet}/gconv`] },
@@ -24,7 +24,6 @@ export const families: readonly Family[] = [
     exported: 'OSSL_PROVIDER_load',
     folders: [`${triplet}/ossl-modules`, `${triplet}/engines-3`],
   },
-  { name: 'PAM', exported: 'pam_start', folders: ['/lib/x86_64-linux-gnu/security'] },
   { name: 'SASL', exported: 'sasl_client_init', folders: [`${triplet}/sasl2`] },
   { name: 'SASL server', exported: 'sasl_server_init', folders: [`${triplet}/sasl2`] },
   {
@@ -58,6 +57,10 @@ export const families: readonly Family[] = [
   { name: 'PKCS #11 modules', exported: 'p11_kit_modules_load', folders: [`${triplet}/pkcs11`] },
   { name: 'Java', exported: 'JLI_Launch', folders: ['%/**'] },
 ];
+
+/** Where PAM looks for modules that are named without a path; which of them are loaded, its configuration says (pam.ts). */
+export const PAM_MODULES = '/lib/x86_64-linux-gnu/security';
+export const PAM: Family = { name: 'PAM', exported: 'pam_start', folders: [PAM_MODULES] };
 
 const MAX_FILES = 5000;
 

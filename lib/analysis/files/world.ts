@@ -103,8 +103,11 @@ function addLoader(world: World, path: string, interpreter: string): Module {
   }
 }
 
+/** Functions whose parameters matter. */
+const TELLING = /^(syscall|dlv?sym|pam_set_item)$/;
+
 /** Adds a plug-in for the file that loads it, of which only what it points to is read where its own code cannot make a call: it makes none itself, does not
- * pass a call's number to the C library, and looks up no names. The modules that are new. */
+ * pass a call's number to the C library, looks up no names, and does not change what PAM is asked for. The modules that are new. */
 export function addPlugin(
   world: World,
   path: string,
@@ -117,8 +120,7 @@ export function addPlugin(
   if (!world.byPath.has(real)) {
     const elf = readElf(real);
     const dynamic = readDynamic(elf);
-    const tells =
-      dynamic?.symbols.some((one) => !one.defined && /^(syscall|dlv?sym)$/.test(one.name)) !== false;
+    const tells = dynamic?.symbols.some((one) => !one.defined && TELLING.test(one.name)) !== false;
     if (tells || mayCallKernel(elf)) addModule(world, real, elf, interpreter);
     else addCode(world, real, readSurface(elf, dynamic), interpreter, true);
   }
@@ -174,6 +176,11 @@ function addFile(world: World, path: string, interpreter: string | undefined): M
 /** Whether a file names a function that is another file's. */
 export function imports(module: Module | undefined, name: RegExp): boolean {
   return module?.code.dynamic?.symbols.some((one) => !one.defined && name.test(one.name)) === true;
+}
+
+/** Whether a file defines a name for others. */
+export function exports(module: Module, name: string): boolean {
+  return module.code.dynamic?.symbols.some((one) => one.defined && one.name === name) === true;
 }
 
 /** glibc's loader and its library, by the names that they give themselves. */
