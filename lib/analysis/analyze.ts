@@ -259,11 +259,11 @@ function loaders(work: Work, sites: readonly CallSite[]): void {
     );
   if (functions.length > 0)
     work.notices.push(
-      `functions are looked up by names that are not known (${placesOf(functions)}): those count whose names stand as wholes in files that look up names, or where they were lost`,
+      `functions are looked up by names that are not known (${placesOf(functions)}): those count whose names stand as wholes among the strings of the files`,
     );
   for (const { module, address } of functions.length > 0 ? sites.filter((one) => one.isOpen) : [])
     work.notices.push(
-      `${labelOf(module, address)} makes calls whose number is a parameter, and its name stands in a file that looks up names: it is taken not to be called so`,
+      `${labelOf(module, address)} makes calls whose number is a parameter, and its name stands among the strings of a file: it is taken not to be looked up and called so`,
     );
 }
 

@@ -32,10 +32,9 @@ export interface Work {
   readonly wanted: [name: string, by: Module, why: string][];
   readonly familiesDone: Set<string>;
   readonly librariesDone: Set<string>;
-  /** Strings of each file, which may be names of functions that are looked up; those of files in `guessing` count as such. */
-  readonly guessed: Map<Module, string[]>;
-  readonly guessing: Set<Module>;
-  /** Files all of whose strings count so. */
+  /** Strings of files, which may be names of functions that are looked up: as long as all of those are known. */
+  guessed: [text: string, by: Module][] | undefined;
+  /** Files all of whose strings count as such names. */
   readonly scanned: Set<Module>;
   /** Functions that are looked up by names which are known, by place. */
   readonly looked: Set<string>;
@@ -66,8 +65,7 @@ export function newWork(question: Asked): Work {
     wanted: [],
     familiesDone: new Set(),
     librariesDone: new Set(),
-    guessed: new Map(),
-    guessing: new Set(),
+    guessed: [],
     scanned: new Set(),
     looked: new Set(),
     roots: new Set(),

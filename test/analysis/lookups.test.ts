@@ -98,14 +98,33 @@ test.each([
     'static char names[] = "never\\0known"',
     'names + (names[0] = 110) % 2 + (count & 1) * 6',
   ],
+  ['where the other file keeps them', 'keep("never"); keep("known")', 'kept[count & 1]'],
 ])('names that stand %s, which looks up none itself', (_, data, name) => {
   const { analysis, program, notices } = ask(
-    `${wrappers} int known(void) { return syscall(SYS_acct, (char *)0) * 0; } int never(void) { return 0; }`,
-    `${data}; int (*f)(void) = find(${name}); if (f) f()`,
+    `${wrappers} int known(void) { return syscall(SYS_acct, (char *)0) * 0; } int never(void) { return 0; }
+     const char *kept[2]; void keep(const char *name) { static int count; kept[count++] = name; }`,
+    `extern const char *kept[2]; void keep(const char *); ${data}; int (*f)(void) = find(${name}); if (f) f()`,
   );
   expect(analysis.calls.has('acct')).toBe(true);
   expect(notices).toMatch(/functions are looked up by names that are not known/);
   runsUnder(policyOfAnalysis(analysis), program);
+});
+
+test('a plug-in that hands on a name, and whose code is not looked into', () => {
+  const { analysis } = ask(
+    `${wrappers} int plugged_name(void) { return syscall(SYS_acct, (char *)0); }`,
+    'find("main")',
+  );
+  expect(analysis.calls.has('acct')).toBe(false);
+  const name = `sandboxnames${count - 1}`;
+  const library = join(folder, `lib${name}.so`);
+  const plugin = compile(
+    join(folder, 'handing.so'),
+    'void *find(const char *); int plug(void) { return ((int (*)(void))find("plugged_name"))(); }',
+    ...['-shared', '-fPIC', library],
+  );
+  const { calls } = analysisOf(join(folder, name), { plugins: [plugin] });
+  expect(calls.has('acct')).toBe(true);
 });
 
 test('two programs at fixed addresses, each with another name at the same place', () => {

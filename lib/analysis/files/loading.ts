@@ -4,7 +4,6 @@
 import { EM_X86_64, isElf, readSource } from '../../elf/file.ts';
 import { findLibrary } from '../../elf/search.ts';
 import { SandboxError } from '../../errors.ts';
-import { keptFor } from '../kept.ts';
 import {
   addEntry,
   addExports,
@@ -31,9 +30,9 @@ import {
   imports,
   isCLibrary,
   isLoader,
-  LOOKS_UP,
   type Module,
   requester,
+  type Spot,
   type World,
 } from './world.ts';
 
@@ -137,12 +136,10 @@ function mention(work: Work, text: string, module: Module): void {
 /** The functions that a file can mean by a name: the loader, and what holds the C library's code itself, have means of their own to look
  * them up; of others they count once a name is looked up that is not known (`guessNames`). */
 function lookUp(work: Work, text: string, module: Module): void {
-  if (isLoader(module) || isStatic(module) || work.guessing.has(module)) lookedUp(work, text, module);
-  else {
-    const texts = work.guessed.get(module);
-    if (texts === undefined) work.guessed.set(module, [text]);
-    else texts.push(text);
-  }
+  if (isLoader(module) || isStatic(module)) lookedUp(work, text, module);
+  else if (isCLibrary(module)) return;
+  else if (work.guessed === undefined) lookedUp(work, text, module);
+  else work.guessed.push([text, module]);
 }
 
 function lookedUp({ world, reach }: Work, text: string, module: Module): void {
@@ -150,29 +147,34 @@ function lookedUp({ world, reach }: Work, text: string, module: Module): void {
     addLookup(reach, { module: definition.module, address: definition.symbol.address }, module);
 }
 
-/** Once names are looked up that are not known, those count that stand as wholes in strings of files which look up names, or in
- * which the name was lost: strings that code or data point to, and all of a file that computes where its names are (they may stand in one array,
- * `char names[][16]`). Whether there was anything new. */
+/** Once names are looked up that are not known, those count that stand as wholes in strings of any file, for whoever looks them up may have
+ * got them from there: strings that code or data point to, and all of a file that computes where its names are (they may stand in one array,
+ * `char names[][16]`), or whose code is not looked into and which hands such names on. Whether there was anything new. */
 export function guessNames(work: Work): boolean {
   if (knowsNames(work)) return false;
-  const { guessing, guessed, world } = work;
-  const before = guessing.size;
-  const lost = unknownNames(work).functions.filter(({ module }) => !isCLibrary(module) && !isLoader(module));
-  for (const module of [...world.modules.filter(importsLookup), ...lost.map((one) => one.module)]) {
-    if (guessing.has(module)) continue;
-    guessing.add(module);
-    for (const text of guessed.get(module) ?? []) lookedUp(work, text, module);
-  }
-  const computing = new Set(lost.filter((one) => isComputed(one)).map((one) => one.module));
-  let isNew = guessing.size > before;
-  for (const module of computing) {
-    if (work.scanned.has(module)) continue;
-    work.scanned.add(module);
-    isNew = true;
+  const { guessed, world, scanned } = work;
+  work.guessed = undefined;
+  for (const [text, module] of guessed ?? []) lookedUp(work, text, module);
+  const lost = unknownNames(work).functions;
+  const into = new Set(lost.flatMap(namesOf));
+  const handing = world.modules.filter(
+    ({ isSurface, code: { dynamic } }) =>
+      isSurface && dynamic?.symbols.some((one) => !one.defined && into.has(one.name)) === true,
+  );
+  const before = scanned.size;
+  for (const module of [...lost.filter(isComputed).map((one) => one.module), ...handing]) {
+    if (scanned.has(module)) continue;
+    scanned.add(module);
     for (const text of stringsOf(module)) lookedUp(work, text, module);
   }
-  return isNew;
+  return guessed !== undefined || scanned.size > before;
 }
+
+/** What other files call the function that begins there. */
+const namesOf = ({ module, address }: Spot): readonly string[] =>
+  (module.code.dynamic?.symbols ?? [])
+    .filter((one) => one.defined && one.address === address && one.name !== '')
+    .map((one) => one.name);
 
 /** It holds the C library's code itself, and with it what looks up names. */
 const isStatic = ({ code: { elf, dynamic } }: Module) =>
@@ -217,8 +219,6 @@ function loadConfigured(work: Work): void {
   ))
     work.wanted.push([path, own, 'named in a configuration file']);
 }
-
-const importsLookup = keptFor((module: Module) => imports(module, LOOKS_UP));
 
 function loadByName(work: Work, name: string, module: Module, why: string): void {
   const key = `${name} ${name.includes('/') ? '' : module.path}`;

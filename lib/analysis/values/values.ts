@@ -159,7 +159,7 @@ export function addressesBefore(reach: Reach, spot: Spot, register: number): Add
     const address = Number(BigInt.asUintN(Number(ADDRESS_BITS), value));
     return { spot: { module: module ?? at.module, address }, isNumber: module === undefined };
   });
-  return { found, lost: isGivenUp ? [...lost, { ...spot, why: TOO_MANY }] : lost };
+  return { found, lost: isGivenUp && lost.length === 0 ? [{ ...spot, why: TOO_MANY }] : lost };
 }
 
 /** What the wanted registers can hold together just before the instruction at `spot`. */

@@ -25,7 +25,7 @@ export type Way =
   | { readonly kind: 'run-on'; readonly spot: Spot }
   /** Through a pointer that comes from there; undefined: it is not known from where. */
   | { readonly kind: 'pointer'; readonly taking: Taking | undefined }
-  /** Perhaps there are others: the function's name stands in a file that looks up names. A number is not taken to come from there,
+  /** Perhaps there are others: the function's name stands among a file's strings. A number is not taken to come from there,
    * which is said; an argument can. */
   | { readonly kind: 'unsure'; readonly why: string }
   | { readonly kind: 'lost'; readonly why: string };
