@@ -41,6 +41,14 @@ test.each([
   expect(loaded.length + world.missing.length).toBe(2);
 });
 
+test('a library that only the program finds, and another one of its libraries needs, too', () => {
+  const file = program('both', last, rpath, '-Wl,--enable-new-dtags');
+  execFileSync(file);
+  const world = newWorld({});
+  addProgram(world, file);
+  expect(world.missing).toEqual([]);
+});
+
 test('$ORIGIN in the name of a library, as builds of Python that can be moved have it', () => {
   const named = 'deep/libsandboxnamed.so';
   const path = compile(named, '', '-shared', '-fPIC', `-Wl,-soname,$ORIGIN/../${named}`);

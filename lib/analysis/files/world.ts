@@ -146,7 +146,9 @@ function addByName(
 ): readonly Module[] {
   const before = world.modules.length;
   const paths = findLibrary(name, requester(world, by, interpreter), world.libraryPath, world.looked);
-  if (paths.length === 0) world.missing.push({ name, by: by.path });
+  // The loader searches for none that the process has by that name already.
+  if (paths.length === 0 && !world.modules.some(({ code }) => code.dynamic?.soname === name))
+    world.missing.push({ name, by: by.path });
   for (const path of paths) addFile(world, path, interpreter);
   const added = world.modules.slice(before);
   for (const module of added) world.loadedFor.set(module, by);
