@@ -7,7 +7,6 @@ import { SandboxError } from '../../errors.ts';
 import {
   addEntry,
   addExports,
-  addLookup,
   addModuleRoots,
   addSurface,
   isImportReached,
@@ -15,13 +14,12 @@ import {
   release,
   run,
 } from '../reach/reach.ts';
-import { isComputed } from '../values/values.ts';
 import type { Work } from '../work.ts';
 import { configuredLibraries, librariesIn, librariesNamed } from './configuration.ts';
-import { knowsNames, unknownNames } from './lookups.ts';
+import { lookUp } from './guesses.ts';
 import { type Cut, families, familyFiles, nameServices, PAM, PAM_MODULES } from './plugins.ts';
 import { searchPathOf, startOf } from './programs.ts';
-import { mentions, stringsOf } from './strings.ts';
+import { mentions } from './strings.ts';
 import { addOffered, addUnseenLookups, isForNamesake, isNamesakeReached, isOffered, VDSO } from './vdso.ts';
 import {
   addPlugin,
@@ -30,9 +28,9 @@ import {
   imports,
   isCLibrary,
   isLoader,
+  isStatic,
   type Module,
   requester,
-  type Spot,
   type World,
 } from './world.ts';
 
@@ -132,53 +130,6 @@ function mention(work: Work, text: string, module: Module): void {
   }
   lookUp(work, text, module);
 }
-
-/** The functions that a file can mean by a name: the loader, and what holds the C library's code itself, have means of their own to look
- * them up; of others they count once a name is looked up that is not known (`guessNames`). */
-function lookUp(work: Work, text: string, module: Module): void {
-  if (isLoader(module) || isStatic(module)) lookedUp(work, text, module);
-  else if (isCLibrary(module)) return;
-  else if (work.guessed === undefined) lookedUp(work, text, module);
-  else work.guessed.push([text, module]);
-}
-
-function lookedUp({ world, reach }: Work, text: string, module: Module): void {
-  for (const definition of world.definitions.get(text) ?? [])
-    addLookup(reach, { module: definition.module, address: definition.symbol.address }, module);
-}
-
-/** Once names are looked up that are not known, those count that stand as wholes in strings of any file, for whoever looks them up may have
- * got them from there: strings that code or data point to, and all of a file that computes where its names are (they may stand in one array,
- * `char names[][16]`), or whose code is not looked into and which hands such names on. Whether there was anything new. */
-export function guessNames(work: Work): boolean {
-  if (knowsNames(work)) return false;
-  const { guessed, world, scanned } = work;
-  work.guessed = undefined;
-  for (const [text, module] of guessed ?? []) lookedUp(work, text, module);
-  const lost = unknownNames(work).functions;
-  const into = new Set(lost.flatMap(namesOf));
-  const handing = world.modules.filter(
-    ({ isSurface, code: { dynamic } }) =>
-      isSurface && dynamic?.symbols.some((one) => !one.defined && into.has(one.name)) === true,
-  );
-  const before = scanned.size;
-  for (const module of [...lost.filter(isComputed).map((one) => one.module), ...handing]) {
-    if (scanned.has(module)) continue;
-    scanned.add(module);
-    for (const text of stringsOf(module)) lookedUp(work, text, module);
-  }
-  return guessed !== undefined || scanned.size > before;
-}
-
-/** What other files call the function that begins there. */
-const namesOf = ({ module, address }: Spot): readonly string[] =>
-  (module.code.dynamic?.symbols ?? [])
-    .filter((one) => one.defined && one.address === address && one.name !== '')
-    .map((one) => one.name);
-
-/** It holds the C library's code itself, and with it what looks up names. */
-const isStatic = ({ code: { elf, dynamic } }: Module) =>
-  elf.interpreter === undefined && dynamic?.soname === undefined && (dynamic?.needed ?? []).length === 0;
 
 const isFirst = (work: Work, module: Module) => module.path === work.programs[0];
 

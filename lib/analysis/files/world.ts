@@ -190,6 +190,10 @@ export const isLoader = ({ code }: Module) => code.dynamic?.soname?.startsWith('
 export const isCLibrary = (module: Module | undefined) =>
   module?.code.dynamic?.soname?.startsWith('libc.so.') === true;
 
+/** It holds the C library's code itself, and with it what looks up names. */
+export const isStatic = ({ code: { elf, dynamic } }: Module) =>
+  elf.interpreter === undefined && dynamic?.soname === undefined && (dynamic?.needed ?? []).length === 0;
+
 /** dlopen(3)'s other half. */
 export const LOOKS_UP = /^dlv?sym$/;
 
