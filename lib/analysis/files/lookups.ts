@@ -1,6 +1,6 @@
 // Names that are handed to others while a program runs: of functions to dlsym(3), of libraries to dlopen(3), of programs to exec(3). They
 // are followed back from there like any value, through every wrapper in every file, to the strings. What cannot be followed is kept with
-// its place, to be said: of such names only those count that stand as wholes in the files' strings (loading.ts).
+// its place, to be said: of such names only those count that stand as wholes in the files' strings (guesses.ts).
 
 import { functionAt, regionAt } from '../code/code.ts';
 import { KeptWhileReached } from '../kept.ts';
