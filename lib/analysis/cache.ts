@@ -15,7 +15,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { choices, chosenIn } from './files/chosen.ts';
+import { choices, chosenBy, chosenIn } from './files/chosen.ts';
 import { configurationIn } from './files/configuration.ts';
 import { preloadedIn, programsIn, wordsThatMatter } from './files/named.ts';
 import { scriptText, searchPathOf } from './files/programs.ts';
@@ -102,7 +102,14 @@ function keyOf(question: Question, version: string, withWords: boolean): string 
     question.namesOnly === true,
     question.wholeOnly === true,
     // `git log` and `git status` are the same question.
-    withWords ? [wordsThatMatter(words, searchPathOf(environment)), choices(environment)] : null,
+    withWords
+      ? [
+          wordsThatMatter(words, searchPathOf(environment)),
+          choices(environment),
+          // They may come to be there.
+          chosenBy(environment, searchPathOf(environment), () => true),
+        ]
+      : null,
     withWords || isRelative ? process.cwd() : null,
   ];
   return hash(JSON.stringify(parts));

@@ -5,6 +5,7 @@ import { readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { choices, chosenIn } from '../../lib/analysis/files/chosen.ts';
+import { wordsThatMatter } from '../../lib/analysis/files/named.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { analysisOf } from './programs.ts';
 
@@ -51,6 +52,39 @@ test('a program that a variable names, another one the next time', () => {
     analysisOf(join(folder, 'edit'), { environment: { PATH: `${folder}:/usr/bin`, VISUAL, HOME: 'turns' } });
   expect(variables('asks').programs).toContain(join(folder, 'asks'));
   expect(variables('asks').programs).not.toContain(join(folder, 'turns'));
+});
+
+test('a program that is executed by another file than the one which reads the variable, and one that comes to be there', () => {
+  execFileSync('gcc', ['-O2', '-w', '-shared', '-fPIC', '-x', 'c', '-', '-o', join(folder, 'libstarts.so')], {
+    input: 'int execlp(); int starts(char *one) { return execlp(one, one, (char *)0); }',
+  });
+  execFileSync(
+    'gcc',
+    [
+      ...['-O2', '-w', '-x', 'c', '-', '-o', join(folder, 'reads')],
+      `-L${folder}`,
+      '-lstarts',
+      `-Wl,-rpath,${folder}`,
+    ],
+    {
+      input:
+        'char *getenv(); int starts(); int main() { char *one = getenv("THEPAGER"); return one ? starts(one) : 4; }',
+    },
+  );
+  const late = join(folder, 'late');
+  for (const isThere of [false, true]) {
+    if (isThere) program('late', 'return personality(0xffffffff) < 0 ? 3 : puts("late") < 0;');
+    const [bare, auto] = both({ THEPAGER: late }, 'reads');
+    expect(bare.status === 0).toBe(isThere);
+    expect(auto).toEqual(bare);
+  }
+});
+
+test('a variable that other languages than a shell’s name', () => {
+  for (const text of ['exec $ENV{EDITOR}', "os.execlp(os.environ['EDITOR'], 'x')"]) {
+    expect(chosenIn(text, { EDITOR: 'true' }, '/usr/bin')).toEqual(['/usr/bin/true']);
+    expect(wordsThatMatter([text], '/none')).toEqual([text]);
+  }
 });
 
 test('a command that a script, or a command line, has from a variable', () => {

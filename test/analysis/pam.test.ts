@@ -1,11 +1,11 @@
 // PAM's modules: those that its configuration names for the services that a program asks for. Debian: libpam-modules, passwd, gcc.
 
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Analysis } from '../../lib/analysis/analyze.ts';
-import { pamModules } from '../../lib/analysis/files/pam.ts';
+import { pamModules, pamPrograms } from '../../lib/analysis/files/pam.ts';
 import { policyOfAnalysis } from '../../lib/analysis/policy.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { analysisOf, runsUnder } from './programs.ts';
@@ -45,6 +45,28 @@ test('the files of a service, what they include, and that for all others', () =>
   expect(pamModules(['dark'], seen, [own])).toBeUndefined();
   writeFileSync(join(own, 'isa'), 'auth required /lib/$ISA/pam_one.so\n');
   expect(pamModules(['isa'], seen, [own])).toBeUndefined();
+});
+
+test('a comment ends with its line, keywords have no case, and programs are named by their paths', () => {
+  const own = join(folder, 'more');
+  mkdirSync(own);
+  const [there, late] = ['there', 'late'].map((one) => join(own, one)) as [string, string];
+  writeFileSync(there, '#!/bin/sh\n');
+  chmodSync(there, 0o755);
+  writeFileSync(
+    join(own, 'door'),
+    `# see \\\nauth required pam_one.so\nauth Include second\nsession optional pam_exec.so quiet ${there}\n# ${own}/never\n`,
+  );
+  writeFileSync(
+    join(own, 'second'),
+    `auth required /opt/pam_two.so.1\nauth optional pam_exec.so ${late} x\n`,
+  );
+  const modules = pamModules(['door'], new Set(), [own])!;
+  for (const one of ['pam_one.so', '/opt/pam_two.so.1', 'pam_exec.so']) expect(modules).toContain(one);
+  const seen = new Set<string>();
+  expect(pamPrograms(['door'], seen, [own])).toEqual([there]);
+  expect(seen.has(late)).toBe(true);
+  expect(seen.has(`${own}/never`)).toBe(false);
 });
 
 test('passwd loads what its service needs, and mounts nothing', () => {

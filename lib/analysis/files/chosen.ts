@@ -2,20 +2,16 @@
 // SHELL …, environ(7)), and by the user's entry in the database of users, which says the shell (passwd(5)).
 
 import { readFileSync } from 'node:fs';
-import { programsIn } from './named.ts';
+import { CHOICE, programsIn } from './named.ts';
 import { isExecutable } from './programs.ts';
 import { imports, type Module } from './world.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Variables that hold a program, or a command (environ(7), git(1), less(1), man(1), rsync(1), ssh(1), xdg-open(1)). */
-const VARIABLE =
-  /(^|_)(SHELL|PAGER|EDITOR|VISUAL|BROWSER|ASKPASS|RSH|SSH|COMMAND|PROXY_COMMAND|LESSOPEN|LESSCLOSE|TERMINAL)$/;
-
 /** Such variables that are set, with their values; in the order of names. */
 export const choices = (environment: Environment): readonly (readonly [name: string, value: string])[] =>
   Object.entries(environment)
-    .filter((one): one is [string, string] => VARIABLE.test(one[0]) && (one[1] ?? '') !== '')
+    .filter((one): one is [string, string] => CHOICE.test(one[0]) && (one[1] ?? '') !== '')
     .sort(([a], [b]) => (a < b ? -1 : 1));
 
 /** The programs of the variables that are `named`. */
@@ -29,10 +25,9 @@ export function chosenBy(
     .flatMap(([, value]) => programsIn(value, searchPath));
 }
 
-/** The programs of the variables that a text for a shell uses. */
+/** The programs of the variables that a text names: a shell's `$EDITOR`, Perl's `$ENV{EDITOR}`, Python's `os.environ['EDITOR']`. */
 export function chosenIn(text: string, environment: Environment, searchPath: string): readonly string[] {
-  if (!text.includes('$')) return [];
-  return chosenBy(environment, searchPath, (name) => new RegExp(`\\$\\{?${name}\\b`).test(text));
+  return chosenBy(environment, searchPath, (name) => new RegExp(`\\b${name}\\b`).test(text));
 }
 
 const USERS = '/etc/passwd';

@@ -6,8 +6,10 @@ import { searched, short, type Work } from '../work.ts';
 import { chosenBy, chosenIn, loginShells } from './chosen.ts';
 import { helpersIn } from './helpers.ts';
 import { settle, tryStart } from './loading.ts';
-import { executedNames } from './lookups.ts';
+import { executedNames, pamServices } from './lookups.ts';
 import { preloadedIn, programsIn, programsOf } from './named.ts';
+import { pamPrograms } from './pam.ts';
+import { PAM } from './plugins.ts';
 import { inPath, isExecutable, scriptText, shellUtilities, startOf } from './programs.ts';
 import { imports, type Module } from './world.ts';
 
@@ -58,6 +60,7 @@ function namedInCode(
   const own = work.world.byPath.get(work.programs[0]!)!;
   for (const [text, modules] of work.names)
     if (modules.has(own)) found.push(...helpersNamed(work, text, folders));
+  if (work.world.definitions.has(PAM.exported)) found.push(...pamPrograms(pamServices(work), work.files));
   return [...found, ...chosen(work, path)];
 }
 
@@ -172,13 +175,12 @@ const textPrograms = ({ question }: Work, text: string, path: string, script?: s
   ...chosenIn(text, question.environment, path),
 ];
 
-/** The programs of variables that a file names which executes some, and the shells of users that it starts. */
+/** The programs of variables that any file names (man(1) has another one execute its pager, libpipeline), and the shells of users that one
+ * starts. */
 function chosen(work: Work, path: string): readonly string[] {
-  const isNamed = (name: string) =>
-    [...(work.names.get(name) ?? [])].some((module) => imports(module, EXECUTES));
   const starters = [...(work.names.get('SHELL') ?? [])];
   return [
-    ...chosenBy(work.question.environment, path, isNamed),
+    ...chosenBy(work.question.environment, path, (name) => work.names.has(name)),
     ...starters.flatMap((module) => loginShells(module, work.files)),
   ];
 }

@@ -5,6 +5,11 @@ import { realpathSync, type Stats, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { inPath, isExecutable, scriptText } from './programs.ts';
 
+/** Variables that hold a program, or a command (environ(7), git(1), less(1), man(1), rsync(1), ssh(1), xdg-open(1)). */
+export const CHOICE =
+  /\b\w*(SHELL|PAGER|EDITOR|FCEDIT|VISUAL|BROWSER|ASKPASS|RSH|SSH|COMMAND|CONNECT_PROG|EXTERNAL_DIFF|LESSOPEN|LESSCLOSE|TERMINAL)$/;
+const NAMES_CHOICE = new RegExp(`${CHOICE.source.slice(0, -1)}\\b`);
+
 /** The programs that a text for a shell, Perl, Python … names: every word that is one, the last part of `$folder/name`, what stands for a
  * variable that is not set (`${PAGER:-less}`), and words in which variables stand that the text sets to words (`gs$version`). `script`: the
  * file that it is, which is `$0`; its folder counts as one more of PATH, since `$(dirname "$0")/name` is a usual way to name what stands
@@ -109,14 +114,17 @@ export function wordsThatMatter(words: readonly string[], searchPath: string): r
   return words.filter(
     (word) =>
       programsOf(word, searchPath).length > 0 ||
-      (/[\s;|&$]/.test(word) && (word.includes('$') || programsIn(word, searchPath).length > 0)) ||
+      (/[\s;|&$]/.test(word) &&
+        (/\$/.test(word) || NAMES_CHOICE.test(word) || programsIn(word, searchPath).length > 0)) ||
       (/[./]/.test(word) && (isLarge(word) || namesAny(scriptText(word) ?? '', searchPath, word))),
   );
 }
 
 /** Whether a text names programs, perhaps by a variable (chosen.ts), or libraries (configuration.ts). */
 function namesAny(text: string, searchPath: string, script: string): boolean {
-  return /\.so|include|\$/.test(text) || programsIn(text, searchPath, script).length > 0;
+  return (
+    /\.so|include|\$/.test(text) || NAMES_CHOICE.test(text) || programsIn(text, searchPath, script).length > 0
+  );
 }
 
 /** Too large to be looked through at each start. */

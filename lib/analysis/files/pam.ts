@@ -1,5 +1,6 @@
 // The modules that PAM loads: those that its configuration names for the services which a program asks for (pam.conf(5)). Read wider
-// than PAM does: any word of a file that ends in `.so` is a module, any that follows `include` is another file.
+// than PAM does: any word of a file that ends in `.so` is a module, any that follows `include` is another file, and any path of a program
+// may be executed.
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, isAbsolute, join, resolve } from 'node:path';
@@ -7,6 +8,7 @@ import type { Work } from '../work.ts';
 import { canLoad, cutOf, tryPlugin } from './loading.ts';
 import { pamServices } from './lookups.ts';
 import { familyFiles, PAM, PAM_MODULES } from './plugins.ts';
+import { isExecutable } from './programs.ts';
 
 /** Sources: pam.conf(5), and libpam's PAM_CONFIG_DIST_DIR on Debian and others. */
 const FOLDERS = ['/etc/pam.d', '/usr/lib/pam.d', '/usr/etc/pam.d', '/usr/local/etc/pam.d'];
@@ -40,7 +42,31 @@ export function pamModules(
   seen: Set<string>,
   folders: readonly string[] = FOLDERS,
 ): ReadonlySet<string> | undefined {
-  const modules = new Set<string>();
+  const words = pamWords(services, seen, folders);
+  const modules = words?.filter((word) => /\.so(\.[\d.]+)?$/.test(word));
+  // Another part of the path for each kind of machine ($ISA).
+  return modules?.some((word) => word.includes('$')) === false ? new Set(modules) : undefined;
+}
+
+/** The programs that the configuration names, as pam_exec(8) has them. */
+export function pamPrograms(
+  services: readonly string[] | undefined,
+  seen: Set<string>,
+  folders: readonly string[] = FOLDERS,
+): readonly string[] {
+  const paths = (pamWords(services, seen, folders) ?? []).filter(isAbsolute);
+  // They may come to be there.
+  for (const path of paths) if (!existsSync(path)) seen.add(path);
+  return paths.filter(isExecutable);
+}
+
+/** All words but comments; undefined: of a file that cannot be read. */
+function pamWords(
+  services: readonly string[] | undefined,
+  seen: Set<string>,
+  folders: readonly string[],
+): readonly string[] | undefined {
+  const found: string[] = [];
   const files: string[] = [CONFIGURATION];
   for (const folder of folders) {
     seen.add(folder);
@@ -60,19 +86,16 @@ export function pamModules(
     } catch {
       return undefined;
     }
-    for (const line of text.replaceAll('\\\n', ' ').split('\n')) {
-      const words = line.replace(/#.*/, '').split(/[\s[\]]+/);
-      for (const [at, word] of words.entries()) {
-        // Another part of the path for each kind of machine ($ISA).
-        if (word.endsWith('.so') && word.includes('$')) return undefined;
-        if (word.endsWith('.so')) modules.add(word);
-        const next = words[at + 1];
-        if (!/^(@include|include|substack)$/.test(word) || next === undefined) continue;
-        files.push(...(isAbsolute(next) ? [next] : folders.map((folder) => join(folder, next))));
-      }
+    // A comment ends with its line, whatever that ends with (libpam/pam_handlers.c, _pam_assemble_line).
+    const words = text.replace(/#.*/g, '').split(/[\s[\]\\]+/);
+    found.push(...words);
+    for (const [at, word] of words.entries()) {
+      const next = words[at + 1];
+      if (!/^(@include|include|substack)$/i.test(word) || next === undefined) continue;
+      files.push(...(isAbsolute(next) ? [next] : folders.map((folder) => join(folder, next))));
     }
   }
-  return modules;
+  return found;
 }
 
 function namesIn(folder: string): readonly string[] {
