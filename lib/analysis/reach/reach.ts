@@ -5,25 +5,17 @@
 
 import { STT_FUNC, STT_GNU_IFUNC, STT_OBJECT } from '../../elf/dynamic.ts';
 import { firstRelocation, relocationTypes } from '../../elf/relocations.ts';
-import {
-  type CodeFile,
-  forEachWord,
-  functionAt,
-  lastNotAbove,
-  offsetIn,
-  padsOf,
-  regionAt,
-  use,
-} from '../code/code.ts';
+import { type CodeFile, forEachWord, functionAt, offsetIn, padsOf, regionAt, use } from '../code/code.ts';
 import { liveInstructions } from '../code/live.ts';
 import { pieceAt, pieceBefore } from '../code/objects.ts';
-import { forEachEntry, sitesBetween } from '../code/tables.ts';
+import { sitesBetween } from '../code/tables.ts';
 import { addressRegister } from '../code/x86-64/flow.ts';
 import { type Module, moduleOfNode, relocationTargets, type Spot, type World } from '../files/world.ts';
 import { keptFor } from '../kept.ts';
 import { referencesTo } from '../values/bodies.ts';
 import { flightFrom, isWalkedFrom } from './flight.ts';
 import { awaited } from './held-back.ts';
+import { forEachMovedPart, hasMovedParts } from './moved-parts.ts';
 
 /** Sections that describe the file to linker, loader and unwinder; a number in them that looks like an address is not
  * followed in files without relocations. */
@@ -337,13 +329,9 @@ export function leadsNowhere(reach: Reach, { module, address }: Spot): boolean {
   );
 }
 
-/** What could be a table of jumps, as compilers write it for code at any address: 32-bit distances from the table. Most of
- * what it names lies in the function itself. A part that was moved away is told by that nothing else leads there; where the
- * table ends is not known, and reading too far can only add such parts. */
+/** The parts of functions that what could be a table of jumps leads into, and nothing else. */
 function followTable(reach: Reach, module: Module, table: number, node: number): void {
-  const { functionEnd } = module.code;
-  const { starts, indices, near } = unexplainedParts(module);
-  if (indices.length === 0) return;
+  if (!hasMovedParts(module)) return;
   let tables = reach.tables.get(module);
   if (tables === undefined) {
     tables = new Set();
@@ -351,36 +339,10 @@ function followTable(reach: Reach, module: Module, table: number, node: number):
   }
   if (tables.has(table)) return;
   tables.add(table);
-  const first = starts[0]!;
-  const behind = functionEnd[indices.at(-1)!]!;
-  forEachEntry(module, table, (address) => {
-    if (address < first || address >= behind) return;
-    let at = near[(address - first) >>> GRANULE]!;
-    while (starts[at + 1]! <= address) at++;
-    const index = indices[at]!;
-    if (address < functionEnd[index]! && reach.from[module.base + index] === 0)
-      mark(reach, module.base + index, node, table, '');
+  forEachMovedPart(module, table, (index) => {
+    if (reach.from[module.base + index] === 0) mark(reach, module.base + index, node, table, '');
   });
 }
-
-const unexplainedParts = keptFor((module: Module) => {
-  const lost = unexplained(module);
-  const indices: number[] = [];
-  for (let index = 0; index < lost.length; index++) if (lost[index] === 1) indices.push(index);
-  const { functionStart, functionEnd } = module.code;
-  const starts = Float64Array.from(indices, (index) => functionStart[index]!);
-  const size = indices.length === 0 ? 0 : functionEnd[indices.at(-1)!]! - starts[0]!;
-  // By the address in pieces of 2 ** GRANULE bytes: the last of them that begins not behind the piece's first byte.
-  const near = new Int32Array((size >>> GRANULE) + 1);
-  for (let piece = 0, at = 0; piece < near.length; piece++) {
-    while (starts[at + 1]! <= starts[0]! + piece * 2 ** GRANULE) at++;
-    near[piece] = at;
-  }
-  return { indices, starts, near };
-});
-
-/** Functions of compilers begin at multiples of 16, so that few begin in one piece. */
-const GRANULE = 6;
 
 /** What the words of start … end point to. */
 function followData(
@@ -508,28 +470,3 @@ export function reachedFunctions(reach: Reach, module: Module): number[] {
   }
   return list;
 }
-
-/** Functions with unwind entries that nothing visible leads to: dead ones, and parts of functions that the compiler moved
- * away and that only a jump table leads into. 1 for each such index. */
-export const unexplained = keptFor((module: Module): Uint8Array => {
-  const { code } = module;
-  const explained = new Uint8Array(code.functionStart.length);
-  const explain = (address: number) => {
-    const index = functionAt(code, address);
-    if (index >= 0) explained[index] = 1;
-  };
-  for (let at = 0; at < code.site.length; at++) {
-    // A reference of a function to itself explains nothing.
-    const index = functionAt(code, code.target[at]!);
-    if (index >= 0 && lastNotAbove(code.functionStart, code.site[at]!) !== index) explained[index] = 1;
-  }
-  for (let at = 0; at < code.relocations.count; at++) explain(code.relocations.addend[at]!);
-  for (const symbol of code.dynamic?.symbols ?? []) if (symbol.defined) explain(symbol.address);
-  for (const tag of ['init', 'fini'] as const) explain(code.dynamic?.value(tag) ?? 0);
-  explain(code.elf.entry);
-  if (code.isFixed)
-    for (const region of code.regions)
-      if (!region.isCode)
-        forEachWord(code.elf, region, region.start, region.end, (_, value) => explain(value));
-  return explained.map((one, index) => (one === 0 && code.functionIsKnown[index] === 1 ? 1 : 0));
-});
