@@ -101,6 +101,8 @@ test('a command that a script, or a command line, has from a variable', () => {
 });
 
 test('variables that are there for programs', () => {
+  // Names with other letters are none that a program could ask for so.
+  expect(choices({ 'A(B_SHELL': 'x', 'BASH_FUNC_PAGER%%': 'x', '[EDITOR': 'x' })).toEqual([]);
   const environment = {
     EDITOR: 'a',
     GIT_SSH_COMMAND: 'b -x',

@@ -6,9 +6,10 @@ import { dirname, join } from 'node:path';
 import { inPath, isExecutable, scriptText } from './programs.ts';
 
 /** Variables that hold a program, or a command (environ(7), git(1), less(1), man(1), rsync(1), ssh(1), xdg-open(1)). */
-export const CHOICE =
-  /\b\w*(SHELL|PAGER|EDITOR|FCEDIT|VISUAL|BROWSER|ASKPASS|RSH|SSH|COMMAND|CONNECT_PROG|EXTERNAL_DIFF|LESSOPEN|LESSCLOSE|TERMINAL)$/;
-const NAMES_CHOICE = new RegExp(`${CHOICE.source.slice(0, -1)}\\b`);
+const ENDS =
+  'SHELL|PAGER|EDITOR|FCEDIT|VISUAL|BROWSER|ASKPASS|RSH|SSH|COMMAND|CONNECT_PROG|EXTERNAL_DIFF|LESSOPEN|LESSCLOSE|TERMINAL';
+export const CHOICE = new RegExp(`^\\w*(${ENDS})$`);
+const NAMES_CHOICE = new RegExp(`\\b\\w*(${ENDS})\\b`);
 
 /** The programs that a text for a shell, Perl, Python … names: every word that is one, the last part of `$folder/name`, what stands for a
  * variable that is not set (`${PAGER:-less}`), and words in which variables stand that the text sets to words (`gs$version`). `script`: the
