@@ -154,6 +154,15 @@ test('comments and pages of documentation name nothing', () => {
   expect(named(`#!/usr/bin/dash\n${pages}`)).toContain('rev');
 });
 
+test('fields of a list, and what stands before a colon, are no commands', () => {
+  const named = (text: string) => programsIn(text, '/usr/bin', '/tmp/list').map((path) => basename(path));
+  expect(named('wc:x:6:12:xz:/var/cache/man:/usr/bin/tac\n')).toEqual(['tac']);
+  expect(named('all: rev\n\twc -c; cat:x\nxz:\n')).toEqual(['rev', 'wc']);
+  // A shell takes it otherwise.
+  expect(named('#!/bin/dash\nx=:wc\n')).toContain('wc');
+  expect(programsIn('cat:wc', '/usr/bin').map((path) => basename(path))).toEqual(['cat', 'wc']);
+});
+
 test('a word behind a file is no text', () => {
   expect(wordsThatMatter(['/etc/passwd/text'], '/usr/bin')).toEqual([]);
   const script = 'LD_PRELOAD=/etc/passwd/first.so.1 true';

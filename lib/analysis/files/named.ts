@@ -21,7 +21,13 @@ export function programsIn(text: string, searchPath: string, script?: string): r
   const code = (
     isPerl ? text.replace(/^=(head\d|pod|over|item|begin|for|encoding)\b.*?^=cut\b[^\n]*/gms, '') : text
   ).replace(/^[ \t]*#(?![!{]|\w+\s*[=(;:]).*/gm, '');
-  const words = new Set(code.match(/[A-Za-z0-9_.+/[-]+/g) ?? []);
+  // In a file that is no script, such as /etc/passwd or a Makefile, fields between colons, and what stands before one, are no commands.
+  const isList = script !== undefined && !text.startsWith('#!');
+  const words = new Set<string>();
+  for (const { 0: word, index } of code.matchAll(/[\w.+/[-]+/g)) {
+    const isField = code[index - 1] === ':' || code[index + word.length] === ':';
+    if (!isList || !isField || word.includes('/')) words.add(word);
+  }
   for (const [, name] of code.matchAll(/\$\{?\w+\}?\/([\w.+[-]+)/g)) words.add(name!);
   for (const [, name] of code.matchAll(/\$\{\w+:?[-=]["']?([\w./[][\w.+/[-]*)/g)) words.add(name!);
   for (const word of expanded(code, script)) words.add(word);
