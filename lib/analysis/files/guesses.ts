@@ -4,7 +4,7 @@
 import { addLookup } from '../reach/reach.ts';
 import { isComputed } from '../values/values.ts';
 import type { Work } from '../work.ts';
-import { knowsNames, unknownNames } from './lookups.ts';
+import { functionNames } from './lookups.ts';
 import { stringsOf } from './strings.ts';
 import { isCLibrary, isLoader, isStatic, type Module, type Spot } from './world.ts';
 
@@ -26,11 +26,11 @@ function lookedUp({ world, reach }: Work, text: string, module: Module): void {
  * got them from there: strings that code or data point to, and all of a file that computes where its names are (they may stand in one array,
  * `char names[][16]`), or whose code is not looked into and which hands such names on. Whether there was anything new. */
 export function guessNames(work: Work): boolean {
-  if (knowsNames(work)) return false;
+  const { lost, isOpen } = functionNames(work);
+  if (lost.length === 0 && !isOpen) return false;
   const { guessed, world, scanned } = work;
   work.guessed = undefined;
   for (const [text, module] of guessed ?? []) lookedUp(work, text, module);
-  const lost = unknownNames(work).functions;
   const into = new Set(lost.flatMap(exportedAs));
   const handing = world.modules.filter(
     ({ isSurface, code: { dynamic } }) =>

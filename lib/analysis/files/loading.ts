@@ -24,7 +24,6 @@ import { addOffered, addUnseenLookups, isForNamesake, isNamesakeReached, isOffer
 import {
   addPlugin,
   addProgram,
-  exports,
   imports,
   isCLibrary,
   isLoader,
@@ -119,7 +118,9 @@ function mention(work: Work, text: string, module: Module): void {
   addOffered(work.reach, text);
   release(work.reach, text);
   if (LIBRARY_NAME.test(text)) work.wanted.push([text, module, 'named in the code']);
-  const isPams = text.startsWith(PAM_MODULES) && exports(module, PAM.exported);
+  const isPams =
+    text.startsWith(PAM_MODULES) &&
+    work.world.definitions.get(PAM.exported)?.some((one) => one.module === module) === true;
   if (text.startsWith('/') && !isPams && (isFirst(work, module) || opensLibraries(module))) {
     for (const path of librariesIn(text, work.files, cutOf(work)))
       work.wanted.push([path, module, `in ${text}`]);

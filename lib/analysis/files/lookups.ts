@@ -41,7 +41,7 @@ interface Names {
 export function followNames(work: Work, withLibraries: boolean): boolean {
   const { reach, world } = work;
   let isNew = false;
-  for (const [text, { module }] of namesOf(work, symbols).texts)
+  for (const [text, { module }] of functionNames(work).texts)
     for (const definition of world.definitions.get(text) ?? []) {
       const spot = { module: definition.module, address: definition.symbol.address };
       const key = `${spot.module.index} ${spot.address}`;
@@ -66,45 +66,42 @@ export const executedNames = (work: Work): readonly string[] =>
 /** The services that PAM is asked for (pam_start(3)); undefined: any, also because it is asked for them with a configuration of its own, or
  * they can be changed (pam_set_item(3)). */
 export function pamServices(work: Work): readonly string[] | undefined {
-  const { reach, world } = work;
-  const isCalled = (name: string) =>
-    (world.definitions.get(name) ?? []).some(({ module, symbol }) =>
-      isReached(reach, module, symbol.address),
-    );
   const { texts, lost, isOpen } = namesOf(work, [['pam_start', RDI]]);
-  if (texts.length === 0 || lost.length > 0 || isOpen || isCalled('pam_start_confdir')) return undefined;
-  for (const { module, symbol } of world.definitions.get('pam_set_item') ?? []) {
-    const spot = { module, address: symbol.address };
-    if (module.isSurface || !isReached(reach, module, spot.address)) continue;
-    const { constants, lost } = valuesBefore(reach, spot, RSI);
+  if (texts.length === 0 || lost.length > 0 || isOpen || startsOf(work, 'pam_start_confdir').length > 0)
+    return undefined;
+  for (const start of startsOf(work, 'pam_set_item')) {
+    const { constants, lost } = valuesBefore(work.reach, start, RSI);
     if (lost.length > 0 || constants.has(PAM_SERVICE)) return undefined;
   }
   return texts.map(([text]) => text);
 }
 
-/** Whether all names of functions that are looked up are known. */
-export function knowsNames(work: Work): boolean {
-  const { lost, isOpen } = namesOf(work, symbols);
-  return lost.length === 0 && !isOpen;
-}
+/** The names of functions that are looked up. */
+export const functionNames = (work: Work): Names => namesOf(work, symbols);
 
 /** Where names of functions come from that are not known, and names of libraries. */
 export function unknownNames(work: Work): { functions: readonly Lost[]; libraries: readonly Lost[] } {
-  return { functions: namesOf(work, symbols).lost, libraries: namesOf(work, libraries).lost };
+  return { functions: functionNames(work).lost, libraries: namesOf(work, libraries).lost };
 }
 
 const kept = new KeptWhileReached<string, Addresses>();
 
-function namesOf({ reach, world }: Work, asked: readonly (readonly [string, number])[]): Names {
+/** Where the functions of a name begin that were reached; none in files whose code is not looked into. */
+const startsOf = ({ reach, world }: Work, name: string): readonly Spot[] =>
+  (world.definitions.get(name) ?? [])
+    .map(({ module, symbol }) => ({ module, address: symbol.address }))
+    .filter(({ module, address }) => isReached(reach, module, address));
+
+function namesOf(work: Work, asked: readonly (readonly [string, number])[]): Names {
+  const { reach } = work;
   const texts = new Map<string, readonly [string, Spot]>();
   const lost: Lost[] = [];
   let isOpen = false;
   // One function has a name for each version.
   const done = new Set<string>();
   for (const [name, register] of asked) {
-    for (const { module, symbol } of world.definitions.get(name) ?? []) {
-      const start = { module, address: symbol.address };
-      if (module.isSurface || !isReached(reach, module, start.address)) continue;
+    for (const start of startsOf(work, name)) {
+      const { module } = start;
       const key = `${module.index} ${start.address}`;
       if (done.has(key)) continue;
       done.add(key);

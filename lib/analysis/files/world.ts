@@ -180,11 +180,6 @@ export function imports(module: Module | undefined, name: RegExp): boolean {
   return module?.code.dynamic?.symbols.some((one) => !one.defined && name.test(one.name)) === true;
 }
 
-/** Whether a file defines a name for others. */
-export function exports(module: Module, name: string): boolean {
-  return module.code.dynamic?.symbols.some((one) => one.defined && one.name === name) === true;
-}
-
 /** glibc's loader and its library, by the names that they give themselves. */
 export const isLoader = ({ code }: Module) => code.dynamic?.soname?.startsWith('ld-linux') === true;
 export const isCLibrary = (module: Module | undefined) =>

@@ -19,12 +19,12 @@ import {
   addSurface,
   addTaken,
   addWord,
-  isHeld,
   leadsNowhere,
   newReach,
   type Reach,
   reachedFunctions,
   run,
+  stillAwaited,
 } from './reach.ts';
 
 export interface Later {
@@ -72,7 +72,7 @@ function leftBehind(whole: Reach, reach: Reach, module: Module): void {
     for (let at = first; at < behind; at++) {
       const kind = code.use[at]!;
       if (kind === use.call || kind === use.jump || kind === use.through) continue;
-      if (isHeld(reach, code, at)) continue;
+      if (stillAwaited(reach, code, at).length > 0) continue;
       const spot = { module, address: code.target[at]! };
       const why = 'start-up code has its address';
       if (kind === use.memory && code.width[at] !== 0) {

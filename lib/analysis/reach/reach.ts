@@ -222,10 +222,10 @@ export function run(reach: Reach): void {
   }
 }
 
-/** Whether a reference waits for something. */
-export function isHeld({ released }: Reach, code: CodeFile, at: number): boolean {
+/** What a reference still waits for: any of these. Empty: it does not wait. */
+export function stillAwaited({ released }: Reach, code: CodeFile, at: number): readonly string[] {
   const names = awaited(code, at);
-  return names.length > 0 && !names.some((one) => released.has(one));
+  return names.some((one) => released.has(one)) ? [] : names;
 }
 
 /** Whether something waits for it. */
@@ -256,10 +256,9 @@ function followFunction(reach: Reach, module: Module, index: number, node: numbe
     const spot = { module, address: target[at]! };
     if (code.use[at] === use.address && reach.barred.get(module)?.has(spot.address) === true) continue;
     if (reach.choosers.has(node) && isReturned(reach, module, at)) continue;
-    if (isHeld(reach, code, at)) {
-      for (const what of awaited(code, at)) hold(reach, what, { node, site: site[at]!, spot });
-      continue;
-    }
+    const waiting = stillAwaited(reach, code, at);
+    for (const what of waiting) hold(reach, what, { node, site: site[at]!, spot });
+    if (waiting.length > 0) continue;
     if (code.width[at] !== 0) visitWord(reach, spot, code.width[at]!, node, site[at]!, '');
     else visit(reach, spot, node, site[at]!, '');
     if (code.use[at] === use.address) besides(reach, module, at, node);
