@@ -4,7 +4,7 @@
 
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, sep } from 'node:path';
-import { ceilingFunctions } from '../lib/analysis/code/ceilings.ts';
+import { type Marked, markedFunctions } from '../lib/analysis/code/conditional.ts';
 import type { KnownFileObjects, KnownPackage } from '../lib/analysis/code/known-objects.ts';
 import { type Bounds, objectsIn, objectsOf, splitOf } from '../lib/analysis/code/objects.ts';
 import { regionsOf } from '../lib/analysis/code/regions.ts';
@@ -14,7 +14,7 @@ import { type ElfSymbol, readDynamic, readFullSymbols } from '../lib/elf/dynamic
 import { buildId, type ElfFile, EM_X86_64, ET_DYN, isElf, parseElf } from '../lib/elf/file.ts';
 import { readRelocations } from '../lib/elf/relocations.ts';
 
-/** The sections of a library that symbols of its debug file split, with all their objects, and its functions of ceilings.ts; undefined:
+/** The sections of a library that symbols of its debug file split, with all their objects, and its functions of conditional.ts; undefined:
  * there are none that its own symbols would not split just so, it keeps its full table of symbols, or it is of a kind that has no pieces. */
 export function describe(
   elf: ElfFile,
@@ -31,8 +31,8 @@ export function describe(
     .filter((one) => splitOf(one, relocations) === 'objects')
     .filter((one) => !isEqual(objectsIn(one, own), objectsIn(one, all)))
     .map((one) => ({ name: one.name, start: one.start, end: one.end, objects: objectsIn(one, all) }));
-  const ceilings = ceilingFunctions(dynamic?.soname, debug);
-  return sections.length + ceilings.length === 0 ? undefined : { buildId: id, sections, ceilings };
+  const marked = markedFunctions(dynamic?.soname, debug);
+  return sections.length + marked.size === 0 ? undefined : { buildId: id, sections, marked };
 }
 
 /** A folder with what a package of libraries and the package of their debug files hold. `title`: distribution, package and
@@ -106,8 +106,7 @@ ${renderKnownObjects(packages)}\`;
 
 const WIDTH = 110;
 
-function sectionsText({ sections, ceilings }: Pick<KnownFileObjects, 'sections' | 'ceilings'>): string {
-  const functions = ceilings.length === 0 ? '' : `= ${ceilings.map((one) => one.toString(16)).join(' ')}\n`;
+function sectionsText({ sections, marked }: Pick<KnownFileObjects, 'sections' | 'marked'>): string {
   return sections
     .map(({ name, start, end, objects }) => {
       const lines: string[] = [];
@@ -119,9 +118,12 @@ function sectionsText({ sections, ceilings }: Pick<KnownFileObjects, 'sections' 
       const head = `${name} ${start.toString(16)}-${end.toString(16)} ${objects.length}`;
       return [head, ...lines].map((line) => `${line}\n`).join('');
     })
-    .concat(functions)
+    .concat(functionLines(marked))
     .join('');
 }
+
+const functionLines = (marked: Marked): readonly string[] =>
+  [...marked].map(([mark, starts]) => `= ${mark} ${starts.map((one) => one.toString(16)).join(' ')}\n`);
 
 function isEqual(a: readonly Bounds[], b: readonly Bounds[]): boolean {
   return a.length === b.length && a.every((one, at) => one.start === b[at]!.start && one.end === b[at]!.end);

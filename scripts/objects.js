@@ -10,7 +10,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const table = join(root, 'lib', 'analysis', 'data', 'known-objects.ts');
+const table = join(root, 'lib', 'analysis', 'code', 'data', 'known-objects.ts');
 
 // Bundled because Node 20 does not read TypeScript.
 const bundle = join(root, 'dist', 'known-objects.mjs');

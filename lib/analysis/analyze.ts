@@ -17,9 +17,10 @@ import { families, PAM } from './files/plugins.ts';
 import { searchPathOf, startOf } from './files/programs.ts';
 import { addVdso } from './files/vdso.ts';
 import { addPlugin, imports, isCLibrary, isLoader, LOOKS_UP, type Module } from './files/world.ts';
-import { followCeilings } from './reach/ceilings.ts';
+import { followConditions } from './reach/conditions.ts';
+import { PROFILE } from './reach/held-back.ts';
 import { laterReach } from './reach/phases.ts';
-import type { Reach } from './reach/reach.ts';
+import { type Reach, release } from './reach/reach.ts';
 import { argumentsOfCalls } from './values/arguments.ts';
 import type { CallArguments } from './values/contexts.ts';
 import { type CallSite, callSites, identityChanges } from './values/numbers.ts';
@@ -86,7 +87,7 @@ export function analyze(question: Asked): Analysis {
     );
   }
   settle(work, false);
-  while (followNames(work, false) || guessNames(work)) settle(work, false);
+  while (followNames(work, false) || guessNames(work) || followConditions(work.reach)) settle(work, false);
   // Plug-ins are looked at as wholes: that one of them could execute a program says nothing about this one.
   const starters = callSites(work.reach, abi).filter((site) => executing(work, site));
   const executes = starters.length > 0;
@@ -104,8 +105,10 @@ export function analyze(question: Asked): Analysis {
       advice: `give either`,
     });
   const startsAny = executes && !also.includes(NOTHING) && startExecuted(work, path, startsByLibrary);
+  // What it executes can have another environment.
+  if (startsAny || question.environment.LD_PROFILE !== undefined) release(work.reach, PROFILE);
   settle(work, true);
-  while (followNames(work, true) || guessNames(work) || followPam(work) || followCeilings(work.reach))
+  while (followNames(work, true) || guessNames(work) || followPam(work) || followConditions(work.reach))
     settle(work, true);
   question.progress?.(`asking for numbers in ${world.modules.length} files`);
   const sites = callSites(work.reach, abi);

@@ -111,7 +111,7 @@ describe('a file that the table does not mean', () => {
       { start: from + 32, end: from + 40 },
     ];
     const sections = [{ name: '.data.rel.ro', start: from, end: to, objects }];
-    return [{ title: 'x', files: [{ buildId: buildId(libc)!, name: 'x', sections, ceilings: [] }] }];
+    return [{ title: 'x', files: [{ buildId: buildId(libc)!, name: 'x', sections, marked: new Map() }] }];
   };
 
   test('another build id: nothing is known, pieces are as its own symbols say', () => {
@@ -136,7 +136,7 @@ describe('a file that the table does not mean', () => {
     note.writeUInt32LE(0, at - 12);
     const elf = parseElf({ file: 'x', bytes: note });
     expect(buildId(elf)).toBe('');
-    const nameless = [{ title: 'x', files: [{ buildId: '', name: 'x', sections: [], ceilings: [] }] }];
+    const nameless = [{ title: 'x', files: [{ buildId: '', name: 'x', sections: [], marked: new Map() }] }];
     expect(knownObjects(elf, [], () => nameless)).toBeUndefined();
   });
 

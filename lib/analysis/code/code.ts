@@ -6,6 +6,7 @@ import { firstFrom } from '../../elf/order.ts';
 import type { Relocations } from '../../elf/relocations.ts';
 import { type FunctionRange, landingPads } from '../../elf/unwind.ts';
 import { Kept } from '../kept.ts';
+import type { Marked } from './conditional.ts';
 import type { Pieces } from './objects.ts';
 import type { Region } from './regions.ts';
 
@@ -49,8 +50,8 @@ export interface CodeFile {
   readonly width: Uint8Array;
   /** The data in pieces (objects.ts). */
   readonly pieces: Pieces;
-  /** Where functions of the C library begin that run only for mutexes with a priority ceiling (ceilings.ts). */
-  readonly ceilings: readonly number[];
+  /** Where functions of glibc begin that run only under a condition (conditional.ts). */
+  readonly marked: Marked;
   /** Functions of the C library's own name services, and the names that they are looked up by (name-services.ts). */
   readonly services: ReadonlyMap<number, readonly string[]>;
   /** There is a full table of symbols, or one of objects, so that most pieces are objects. */

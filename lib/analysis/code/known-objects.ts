@@ -5,12 +5,13 @@
 // says; otherwise it is not that file, and nothing is known of it.
 //
 // The text: `# ` and a package; below it `BUILD-ID NAME` for a file; below that `.SECTION START-END COUNT` for each section
-// that holds pointers; below that lines of a blank and `START+SIZE` for each object, all in hex but for COUNT. A line `= START …` has
-// the functions of ceilings.ts. The last line is the hash of all before it.
+// that holds pointers; below that lines of a blank and `START+SIZE` for each object, all in hex but for COUNT. A line `= MARK START …` has
+// functions of conditional.ts. The last line is the hash of all before it.
 
 import { buildId, type ElfFile } from '../../elf/file.ts';
 import { SandboxError } from '../../errors.ts';
 import { hash } from '../states.ts';
+import { type Mark, type Marked, marks } from './conditional.ts';
 import { knownObjects as shipped } from './data/known-objects.ts';
 import type { Bounds } from './objects.ts';
 
@@ -26,14 +27,13 @@ export interface KnownFileObjects {
   /** As it is called in its package: for people. */
   readonly name: string;
   readonly sections: readonly KnownSection[];
-  /** Where the functions of ceilings.ts begin; ascending. */
-  readonly ceilings: readonly number[];
+  readonly marked: Marked;
 }
 
 /** What is known of one file's objects and functions. */
 export interface KnownBounds {
   readonly objects: readonly Bounds[];
-  readonly ceilings: readonly number[];
+  readonly marked: Marked;
 }
 
 /** A package: distribution, name, version, architecture, and when it was made. */
@@ -59,7 +59,7 @@ export function knownObjects(
     .find((one) => one.buildId === id);
   if (file === undefined || !file.sections.every((section) => regions.some((one) => isAt(one, section))))
     return undefined;
-  return { objects: file.sections.flatMap((section) => section.objects), ceilings: file.ceilings };
+  return { objects: file.sections.flatMap((section) => section.objects), marked: file.marked };
 }
 
 type Named = Bounds & { readonly name: string };
@@ -89,8 +89,7 @@ export function parseKnownObjects(text: string): readonly KnownPackage[] {
     if (line.startsWith('# ')) packages.push({ title: line.slice(2), files: [] });
     else if (line.startsWith(' ') && sections?.at(-1) !== undefined)
       sections.at(-1)!.objects.push(...line.slice(1).split(' ').map(objectOf));
-    else if (first === '=' && files?.at(-1) !== undefined)
-      files.at(-1)!.ceilings.push(...line.slice(2).split(' ').map(address));
+    else if (first === '=' && files?.at(-1) !== undefined) mark(files.at(-1)!, line.slice(2).split(' '));
     else if (line.startsWith('.') && sections !== undefined) {
       const [from = '', to = ''] = second.split('-');
       sections.push({
@@ -101,7 +100,7 @@ export function parseKnownObjects(text: string): readonly KnownPackage[] {
         objects: [],
       });
     } else if (/^[0-9a-f]+$/.test(first) && files !== undefined)
-      files.push({ buildId: first, name: second, sections: [], ceilings: [] });
+      files.push({ buildId: first, name: second, sections: [], marked: new Map() });
     else damaged(`line ${JSON.stringify(line)}`);
   }
   for (const { files } of packages) for (const { sections } of files) sections.forEach(check);
@@ -126,7 +125,12 @@ interface DraftFile {
   readonly buildId: string;
   readonly name: string;
   readonly sections: Draft[];
-  readonly ceilings: number[];
+  readonly marked: Map<Mark, readonly number[]>;
+}
+
+function mark({ marked }: DraftFile, [name = '', ...starts]: readonly string[]): void {
+  if (!Object.hasOwn(marks, name) || starts.length === 0) damaged(`functions marked ${name}`);
+  marked.set(name as Mark, starts.map(address));
 }
 
 function check(section: Draft): void {

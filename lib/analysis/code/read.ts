@@ -12,8 +12,9 @@ import { type ElfFile, ET_EXEC, PF_X, PT_LOAD } from '../../elf/file.ts';
 import { firstFrom } from '../../elf/order.ts';
 import { type Relocations, readRelocations, relocationTypes } from '../../elf/relocations.ts';
 import { functionRanges } from '../../elf/unwind.ts';
-import { ceilingFunctions } from './ceilings.ts';
+
 import { type CodeFile, forEachWord, lastNotAbove, use } from './code.ts';
+import { markedFunctions } from './conditional.ts';
 import { endsOfNothing, ownHandle } from './crtstuff.ts';
 import { knownObjects } from './known-objects.ts';
 import { serviceFunctions } from './name-services.ts';
@@ -87,23 +88,12 @@ export function readCode(elf: ElfFile): CodeFile {
       objectsOf(symbols, [...(known?.objects ?? []), ...ownHandle(read)]),
       isFixed || reachesByOffset(regions, symbols),
     ),
-    ceilings: known?.ceilings ?? ceilingFunctions(dynamic?.soname, symbols),
+    marked: known?.marked ?? markedFunctions(dynamic?.soname, symbols),
     services: serviceFunctions(dynamic?.soname, dynamic?.symbols ?? []),
     knowsObjects: debug.symbols.length > 0 || known !== undefined,
     looked: debug.looked,
   };
-  return {
-    elf,
-    dynamic,
-    relocations,
-    regions,
-    isFixed,
-    personalities,
-    unwound,
-    ...objects,
-    ...functions,
-    ...references,
-  };
+  return { ...read, isFixed, personalities, unwound, ...objects, ...functions };
 }
 
 /** Whether its language finds objects by their distance from others, without a pointer to them: Go its types, Haskell its
@@ -131,7 +121,7 @@ export function readSurface(elf: ElfFile, dynamic: Dynamic | undefined): CodeFil
     knowsObjects: false,
     looked: [],
     isFixed: false,
-    ceilings: [],
+    marked: new Map(),
     services: new Map(),
     personalities: [],
     unwound: new Map(),

@@ -1,4 +1,4 @@
-// Whether what is done for mutexes with a priority ceiling can happen (code/ceilings.ts says what that is): whether anything that was reached
+// Whether what is done for mutexes with a priority ceiling can happen (code/conditional.ts says what that is): whether anything that was reached
 // can make such a mutex, or can come to one that another process made, in memory that is shared with it.
 
 import { type Abi, abis } from '../../linux/abi.ts';
@@ -9,8 +9,7 @@ import { VDSO } from '../files/vdso.ts';
 import { imports, isCLibrary, isLoader, type Module, type Spot } from '../files/world.ts';
 import type { Bits } from '../values/bits.ts';
 import { contextsBefore, valuesBefore } from '../values/values.ts';
-import { CEILINGS } from './held-back.ts';
-import { isAwaited, isFunctionReached, isImportReached, isReached, type Reach, release } from './reach.ts';
+import { isFunctionReached, isImportReached, isReached, type Reach } from './reach.ts';
 
 /** Functions that make one, or ask about ceilings, for which the scheduler is asked, too. */
 const MAKERS = [
@@ -36,12 +35,7 @@ const BUDGET = 3_000;
 
 const abi: Abi = abis.x86_64;
 
-/** Follows what waits for such a mutex, if there can be one. Asked once nothing more is reached; whether there is something new. */
-export function followCeilings(reach: Reach): boolean {
-  return isAwaited(reach, CEILINGS) && canHappen(reach) && release(reach, CEILINGS);
-}
-
-function canHappen(reach: Reach): boolean {
+export function isMutexPossible(reach: Reach): boolean {
   const { definitions, modules } = reach.world;
   const reached = (names: readonly string[]) =>
     names

@@ -89,10 +89,11 @@ export function newReach(
   };
 }
 
+/** A reference by its index in its file, and the function that makes it. */
 interface Held {
+  readonly module: Module;
+  readonly at: number;
   readonly node: number;
-  readonly site: number;
-  readonly spot: Spot;
 }
 
 const ROOT = -1;
@@ -235,7 +236,7 @@ export const isAwaited = ({ held }: Reach, what: string): boolean => held.has(wh
 export function release(reach: Reach, what: string): boolean {
   grow(reach);
   reach.released.add(what);
-  for (const { node, site, spot } of reach.held.get(what) ?? []) visit(reach, spot, node, site, '');
+  for (const { module, at, node } of reach.held.get(what) ?? []) followReference(reach, module, at, node);
   return reach.held.delete(what);
 }
 
@@ -257,18 +258,24 @@ function followFunction(reach: Reach, module: Module, index: number, node: numbe
     if (code.use[at] === use.address && reach.barred.get(module)?.has(spot.address) === true) continue;
     if (reach.choosers.has(node) && isReturned(reach, module, at)) continue;
     const waiting = stillAwaited(reach, code, at);
-    for (const what of waiting) hold(reach, what, { node, site: site[at]!, spot });
-    if (waiting.length > 0) continue;
-    if (code.width[at] !== 0) visitWord(reach, spot, code.width[at]!, node, site[at]!, '');
-    else visit(reach, spot, node, site[at]!, '');
-    if (code.use[at] === use.address) besides(reach, module, at, node);
-    if (code.use[at] === use.address) followTable(reach, module, target[at]!, node);
+    for (const what of waiting) hold(reach, what, { module, at, node });
+    if (waiting.length === 0) followReference(reach, module, at, node);
   }
   for (const pad of padsOf(code, index)) {
     visit(reach, { module, address: pad }, node, pad, '');
     addPad(reach, module, pad);
   }
   if (code.functionContinues[index + 1] === 1) mark(reach, node + 1, node, end, '');
+}
+
+function followReference(reach: Reach, module: Module, at: number, node: number): void {
+  const { use: uses, site, target, width } = module.code;
+  const spot = { module, address: target[at]! };
+  if (width[at] !== 0) visitWord(reach, spot, width[at]!, node, site[at]!, '');
+  else visit(reach, spot, node, site[at]!, '');
+  if (uses[at] !== use.address) return;
+  besides(reach, module, at, node);
+  followTable(reach, module, target[at]!, node);
 }
 
 /** Whether all that becomes of a function's address is that the one who takes it returns it. */
