@@ -7,6 +7,7 @@ import { KeptWhileReached } from '../kept.ts';
 import { addLookup, isReached } from '../reach/reach.ts';
 import { type Addresses, addressesBefore, type Lost, valuesBefore } from '../values/values.ts';
 import type { Work } from '../work.ts';
+import { DSO_LOOKUPS, isOpenssls } from './openssl.ts';
 import { stringAt } from './strings.ts';
 import type { Spot } from './world.ts';
 
@@ -15,10 +16,7 @@ const RSI = 6;
 /** security/_pam_types.h. */
 const PAM_SERVICE = 1;
 /** The register that a name comes in (dlsym(3), dlvsym(3); dlopen(3), dlmopen(3); exec(3), posix_spawn(3)). */
-const symbols = [
-  ['dlsym', RSI],
-  ['dlvsym', RSI],
-] as const;
+const symbols = [['dlsym', RSI], ['dlvsym', RSI], ...DSO_LOOKUPS] as const;
 const libraries = [
   ['dlopen', RDI],
   ['dlmopen', RSI],
@@ -76,8 +74,11 @@ export function pamServices(work: Work): readonly string[] | undefined {
   return texts.map(([text]) => text);
 }
 
-/** The names of functions that are looked up. */
-export const functionNames = (work: Work): Names => namesOf(work, symbols);
+/** The names of functions that are looked up. Those that OpenSSL keeps are its engines', which count as wholes. */
+export function functionNames(work: Work): Names {
+  const names = namesOf(work, symbols);
+  return { ...names, lost: names.lost.filter((one) => !isOpenssls(one)) };
+}
 
 /** Where names of functions come from that are not known, and names of libraries. */
 export function unknownNames(work: Work): { functions: readonly Lost[]; libraries: readonly Lost[] } {
