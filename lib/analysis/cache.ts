@@ -85,8 +85,8 @@ function folder(environment: Question['environment']): string | undefined {
 
 function keyOf(question: Question, version: string, withWords: boolean): string {
   const { program, words, also, plugins, environment } = question;
-  const { LD_LIBRARY_PATH, LD_PRELOAD, LD_PROFILE, PATH } = environment;
-  const paths = [PATH, LD_LIBRARY_PATH, LD_PRELOAD].flatMap((list) => list?.split(/[: ]/) ?? []);
+  const { LD_AUDIT, LD_LIBRARY_PATH, LD_PRELOAD, LD_PROFILE, PATH } = environment;
+  const paths = [PATH, LD_AUDIT, LD_LIBRARY_PATH, LD_PRELOAD].flatMap((list) => list?.split(/[: ]/) ?? []);
   const isRelative = [program, ...also, ...plugins, ...paths].some((one) => !one.startsWith('/'));
   const parts = [
     FORMAT,
@@ -98,6 +98,7 @@ function keyOf(question: Question, version: string, withWords: boolean): string 
     plugins,
     LD_LIBRARY_PATH ?? null,
     LD_PRELOAD ?? null,
+    LD_AUDIT ?? null,
     LD_PROFILE !== undefined,
     PATH ?? null,
     question.namesOnly === true,

@@ -5,7 +5,10 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { addProgram, newWorld } from '../../lib/analysis/files/world.ts';
+import { policyOfAnalysis } from '../../lib/analysis/policy.ts';
+import { spawnSync } from '../../lib/node/sync.ts';
 import { temporaryFolder } from '../support/temporary.ts';
+import { analysisOf } from './programs.ts';
 
 const folder = temporaryFolder('world');
 mkdirSync(join(folder, 'deep', 'er'), { recursive: true });
@@ -65,4 +68,23 @@ test('a folder of LD_LIBRARY_PATH that is a file', () => {
   const world = newWorld({ LD_LIBRARY_PATH: '/etc/passwd' });
   addProgram(world, '/bin/true');
   expect(world.missing).toEqual([]);
+});
+
+test('a library that LD_AUDIT names, with what the loader calls in it', () => {
+  const call =
+    'static long call(long n) { long r; __asm__ volatile("syscall" : "=a"(r) : "a"(n) : "rcx", "r11", "memory"); return r; }';
+  const auditor = compile(
+    'auditor.so',
+    `#define _GNU_SOURCE\n#include <link.h>\n${call} unsigned la_version(unsigned v) { call(110); return LAV_CURRENT; }
+     unsigned la_objopen(struct link_map *m, Lmid_t n, uintptr_t *c) { call(111); return 0; } unsigned la_objclose(uintptr_t *c) { call(102); return 0; }`,
+    '-shared',
+    '-fPIC',
+  );
+  const file = compile('audited', 'int main(void) { return 0; }');
+  const environment = { PATH: '/usr/bin:/bin', LD_AUDIT: auditor };
+  const analysis = analysisOf(file, { environment });
+  const { status, signal } = spawnSync(file, [], { sandbox: policyOfAnalysis(analysis), env: environment });
+  expect({ status, signal }).toEqual({ status: 0, signal: null });
+  for (const name of ['getppid', 'getpgrp', 'getuid']) expect(analysis.calls.has(name), name).toBe(true);
+  expect(analysisOf(file).calls.has('getpgrp')).toBe(false);
 });

@@ -25,6 +25,7 @@ import {
   addPlugin,
   addProgram,
   imports,
+  isAuditor,
   isCLibrary,
   isLoader,
   isStatic,
@@ -42,6 +43,7 @@ export function settle(work: Work, withPlugins: boolean): void {
     for (; work.rooted < world.modules.length; work.rooted++) {
       const module = world.modules[work.rooted]!;
       if (module.path !== VDSO) addModuleRoots(reach, module, true);
+      if (isAuditor(module)) addExports(reach, module, 'the loader’s auditor');
       addUnseenLookups(reach, module);
       if (module.isSurface) {
         addSurface(reach, module, 'plug-in');

@@ -41,7 +41,7 @@ export interface World {
   /** What the kernel starts: programs, and their loaders. */
   readonly started: Set<Module>;
   readonly libraryPath: string | undefined;
-  /** LD_PRELOAD and /etc/ld.so.preload, as paths or names. */
+  /** LD_PRELOAD, LD_AUDIT and /etc/ld.so.preload, as paths or names. */
   readonly preload: readonly string[];
   /** Every path that was looked at for a file, there or not, as it was asked for. */
   readonly looked: Set<string>;
@@ -57,7 +57,9 @@ export function newWorld(environment: Readonly<Record<string, string | undefined
     missing: [],
     started: new Set(),
     libraryPath: environment.LD_LIBRARY_PATH,
-    preload: `${environment.LD_PRELOAD ?? ''} ${preloaded()}`.split(/[\s:]+/).filter((one) => one !== ''),
+    preload: `${environment.LD_PRELOAD ?? ''} ${environment.LD_AUDIT ?? ''} ${preloaded()}`
+      .split(/[\s:]+/)
+      .filter((one) => one !== ''),
     looked: new Set([PRELOAD, LOADER_CACHE]),
     nodes: 0,
   };
@@ -184,6 +186,10 @@ export function imports(module: Module | undefined, name: RegExp): boolean {
 export const isLoader = ({ code }: Module) => code.dynamic?.soname?.startsWith('ld-linux') === true;
 export const isCLibrary = (module: Module | undefined) =>
   module?.code.dynamic?.soname?.startsWith('libc.so.') === true;
+
+/** Its functions are looked up by the loader, if it is loaded for that (rtld-audit(7)). */
+export const isAuditor = ({ code: { dynamic } }: Module) =>
+  dynamic?.symbols.some((one) => one.defined && one.name === 'la_version') === true;
 
 /** It holds the C library's code itself, and with it what looks up names. */
 export const isStatic = ({ code: { elf, dynamic } }: Module) =>
