@@ -4,7 +4,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     exclude: [
-      'test/analysis/{auto,ceilings,choosers,chosen,conditional,crtstuff,executable,languages,lookups,name-services,openssl,pam,scripts,servers,static,vdso}.test.ts',
+      'test/analysis/{auto,ceilings,choosers,chosen,conditional,crtstuff,executable,extensions,languages,lookups,name-services,openssl,pam,scripts,servers,static,vdso}.test.ts',
       'test/fuzz/**',
       'test/kernel/*-faults.test.ts',
       'test/aarch64/**',

@@ -19,6 +19,7 @@ import { choices, chosenBy, chosenIn } from './files/chosen.ts';
 import { configurationIn } from './files/configuration.ts';
 import { preloadedIn, programsIn, wordsThatMatter } from './files/named.ts';
 import { scriptText, searchPathOf } from './files/programs.ts';
+import { foldersOf, libraryVariables, withLibraries } from './files/user-folders.ts';
 import { hash, type KnownFile, knownFile, type Meaning, stillTheSame } from './states.ts';
 
 /** Raised whenever entries are written in another form. */
@@ -101,6 +102,8 @@ function keyOf(question: Question, version: string, withWords: boolean): string 
     LD_AUDIT ?? null,
     LD_PROFILE !== undefined,
     PATH ?? null,
+    environment.HOME ?? null,
+    libraryVariables(environment),
     question.namesOnly === true,
     question.wholeOnly === true,
     // `git log` and `git status` are the same question.
@@ -108,6 +111,7 @@ function keyOf(question: Question, version: string, withWords: boolean): string 
       ? [
           wordsThatMatter(words, searchPathOf(environment)),
           choices(environment),
+          withLibraries(foldersOf(words)),
           // They may come to be there.
           chosenBy(environment, searchPathOf(environment), () => true),
         ]

@@ -31,6 +31,11 @@ export interface Work {
   /** Libraries that reached code names, still to be loaded. */
   readonly wanted: [name: string, by: Module, why: string][];
   readonly familiesDone: Set<string>;
+  /** Folders of families that were looked at, behind the family's name. */
+  readonly foldersDone: Set<string>;
+  /** The folders that programs were named in, links not followed, and scripts on the way to them. */
+  readonly named: Set<string>;
+  readonly scripts: Set<string>;
   readonly librariesDone: Set<string>;
   /** Strings of files, which may be names of functions that are looked up: as long as all of those are known. */
   guessed: [text: string, by: Module][] | undefined;
@@ -64,6 +69,9 @@ export function newWork(question: Asked): Work {
     mentioned: 0,
     wanted: [],
     familiesDone: new Set(),
+    foldersDone: new Set(),
+    named: new Set(),
+    scripts: new Set(),
     librariesDone: new Set(),
     guessed: [],
     scanned: new Set(),

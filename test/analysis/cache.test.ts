@@ -87,13 +87,17 @@ describe('the same question', () => {
   test('words that name no program and no text make no other question', () => {
     remember(question, VERSION, { ...answer, usesWords: true }, { start: later(), files: [], texts: [] });
     const asked = (...words: string[]) => recall({ ...question, words }, VERSION)?.usesWords;
-    for (const word of ['--version', 'status', 'no such;program', at('absent.txt'), at('lib')])
+    mkdirSync(at('empty'));
+    for (const word of ['--version', 'status', 'no such;program', at('absent.txt'), at('empty')])
       expect(asked(word), word).toBe(true);
     put('data.txt', 'some text');
     expect(asked(at('data.txt'))).toBe(true);
     put('script.txt', 'some text, and cat');
     for (const word of ['cat', 'x;cat', '/bin/cat', at('script.txt')])
       expect(asked(word), word).toBeUndefined();
+    // A script there can load them.
+    put('script.py', '');
+    for (const word of [at('lib'), at('script.py')]) expect(asked(word), word).toBeUndefined();
   });
 });
 

@@ -5,7 +5,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: [
-      'test/analysis/{auto,ceilings,choosers,chosen,conditional,crtstuff,executable,languages,lookups,name-services,openssl,pam,scripts,servers,static,vdso}.test.ts',
+      'test/analysis/{auto,ceilings,choosers,chosen,conditional,crtstuff,executable,extensions,languages,lookups,name-services,openssl,pam,scripts,servers,static,vdso}.test.ts',
     ],
     testTimeout: 60_000,
     pool: 'forks',

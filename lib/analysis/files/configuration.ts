@@ -4,15 +4,9 @@
 import { readdirSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { isFile } from '../../elf/search.ts';
-import { type Cut, eachLibrary } from './plugins.ts';
+import { type Cut, eachLibrary, isGeneral } from './folders.ts';
 import { scriptText } from './programs.ts';
 
-/** Folders of libraries that programs are linked with. That one is named says nothing. */
-const general = new Set(
-  ['/lib', '/lib64', '/usr/lib', '/usr/lib64', '/usr/local/lib', '/usr/local', '/usr', '/opt', '/'].flatMap(
-    (folder) => [folder, `${folder}/x86_64-linux-gnu`, `${folder}/lib`],
-  ),
-);
 const MAX_LIBRARIES = 1000;
 const MAX_FILES = 200;
 const DEPTH = 2;
@@ -23,7 +17,7 @@ export function librariesIn(path: string, seen: Set<string>, cut: Cut): readonly
   const folder = resolve(path);
   const isPlain =
     !folder.startsWith('/') || /^\/(proc|sys|dev|tmp|run|home|root|var\/tmp)(\/|$)/.test(folder);
-  if (isPlain || general.has(folder) || folder.split('/').length < 4) return [];
+  if (isPlain || isGeneral(folder) || folder.split('/').length < 4) return [];
   const found: string[] = [];
   eachLibrary(folder, DEPTH, seen, (path) => {
     if (found.length < MAX_LIBRARIES) found.push(path);

@@ -1,6 +1,7 @@
 // Which files come to an analysis: programs with what they need, and what they load while they run, by names in the code, families of
 // plug-ins that are known, and configuration files. Code is followed in between, until nothing new is found.
 
+import { dirname } from 'node:path';
 import { EM_X86_64, isElf, readSource } from '../../elf/file.ts';
 import { findLibrary } from '../../elf/search.ts';
 import { SandboxError } from '../../errors.ts';
@@ -15,11 +16,21 @@ import {
   run,
 } from '../reach/reach.ts';
 import type { Work } from '../work.ts';
+import { ADDONS, addonsFor } from './addons.ts';
 import { configuredLibraries, librariesIn, librariesNamed } from './configuration.ts';
+import type { Cut } from './folders.ts';
 import { lookUp } from './guesses.ts';
-import { type Cut, families, familyFiles, nameServices, PAM, PAM_MODULES } from './plugins.ts';
+import { families, familyFiles, nameServices, PAM, PAM_MODULES, PYTHON } from './plugins.ts';
 import { searchPathOf, startOf } from './programs.ts';
 import { mentions } from './strings.ts';
+import {
+  foldersOf,
+  isLibraryVariable,
+  librariesBeside,
+  librariesOf,
+  type Places,
+  placed,
+} from './user-folders.ts';
 import { addOffered, addUnseenLookups, isForNamesake, isNamesakeReached, isOffered, VDSO } from './vdso.ts';
 import {
   addPlugin,
@@ -72,15 +83,7 @@ export function settle(work: Work, withPlugins: boolean): void {
       for (const [name, module, why] of work.wanted.splice(0)) loadByName(work, name, module, why);
     }
     work.mentioned = reached;
-    for (const family of withPlugins ? families : []) {
-      if (work.familiesDone.has(family.name)) continue;
-      const by = world.definitions.get(family.exported)?.[0]?.module;
-      if (by === undefined || !canLoad(reach, by)) continue;
-      work.familiesDone.add(family.name);
-      work.question.progress?.(`${family.name}`);
-      for (const file of familyFiles(family, by.path, work.files, cutOf(work)))
-        tryPlugin(work, file, by, family.name);
-    }
+    if (withPlugins) loadFamilies(work);
     if (
       modules === world.modules.length &&
       reached === reach.queue.length &&
@@ -90,6 +93,38 @@ export function settle(work: Work, withPlugins: boolean): void {
       return;
   }
 }
+
+function loadFamilies(work: Work): void {
+  const { world, reach, question } = work;
+  const scripts = foldersOf([...work.scripts, ...question.words]);
+  const places: Places = {
+    programs: [...work.named],
+    home: question.environment.HOME,
+    scripts: scripts.length > 0 ? scripts : [process.cwd()],
+  };
+  const load = (name: string, exported: string, folders: readonly string[], filesIn: FilesIn) => {
+    const by = world.definitions.get(exported)?.[0]?.module;
+    const left = folders.filter((one) => !work.foldersDone.has(`${name} ${one}`));
+    if (by === undefined || left.length === 0 || !canLoad(reach, by)) return;
+    if (!work.familiesDone.has(name)) question.progress?.(name);
+    work.familiesDone.add(name);
+    for (const folder of left) work.foldersDone.add(`${name} ${folder}`);
+    for (const file of new Set(left.flatMap((one) => filesIn(one, by.path)))) tryPlugin(work, file, by, name);
+  };
+  for (const { name, exported, folders } of families)
+    load(
+      name,
+      exported,
+      folders.flatMap((one) => placed(one, places)),
+      (folder, origin) => familyFiles(folder, origin, work.files, cutOf(work)),
+    );
+  load('Node addons', ADDONS, places.scripts, (folder) => addonsFor(folder, work.files));
+  load('Python modules', PYTHON, places.scripts, (folder) =>
+    librariesBeside(folder, work.files).filter((path) => readSource(path).bytes.includes('PyInit_')),
+  );
+}
+
+type FilesIn = (folder: string, origin: string) => readonly string[];
 
 /** A file whose code is not looked into, and which asks the C library for functions of name services, does so by names that it holds. */
 function releaseUnseen(reach: Reach, module: Module): void {
@@ -131,6 +166,10 @@ function mention(work: Work, text: string, module: Module): void {
       if (/^\/etc\/[\w.+/-]+\.(conf|cfg)$/.test(text)) work.configurations.add(text);
     }
   }
+  const value = isLibraryVariable(text) ? work.question.environment[text] : undefined;
+  if (value !== undefined && (isFirst(work, module) || opensLibraries(module)))
+    for (const path of librariesOf(value, work.files, cutOf(work)))
+      work.wanted.push([path, module, `in ${text}`]);
   lookUp(work, text, module);
 }
 
@@ -214,6 +253,8 @@ export function interpreterOf(world: World): string | undefined {
 export function addStart(work: Work, path: string, isFirst: boolean): readonly string[] {
   const { program, named, scripts } = startOf(path, searchPathOf(work.question.environment));
   for (const one of [path, named, ...scripts]) work.files.add(one);
+  work.named.add(dirname(named));
+  for (const one of scripts) work.scripts.add(one);
   if (work.programs.includes(program)) return scripts;
   const elf = readSource(program).bytes;
   if (isFirst && elf.length >= 20 && isElf(elf) && elf.readUInt16LE(18) !== EM_X86_64) {

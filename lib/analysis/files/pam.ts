@@ -25,7 +25,7 @@ export function followPam(work: Work): boolean {
   const named = pamModules(pamServices(work), files);
   const paths =
     named === undefined
-      ? familyFiles(PAM, by.path, files, cutOf(work))
+      ? familyFiles(PAM_MODULES, by.path, files, cutOf(work))
       : [...named].map((one) => resolve(PAM_MODULES, one));
   const before = world.modules.length;
   for (const path of paths) {

@@ -3,15 +3,20 @@
 // dlopen that stays unexplained.
 
 import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
+import { type Cut, eachLibrary } from './folders.ts';
 
 export interface Family {
   readonly name: string;
   /** The family is in use where a loaded file defines this name, and code of that file which loads libraries is reached. */
   readonly exported: string;
-  /** Folders, `*` for any part of a path, `**` for any depth, `%` for the folder of the file that defines the name. */
+  /** Folders, `*` for any part of a path, `**` for any depth, `%` for the folder of the file that defines the name; at the beginning `@`
+   * and `~` for users' places (user-folders.ts). */
   readonly folders: readonly string[];
 }
+
+/** Who exports this is Python, or has it in it. */
+export const PYTHON = 'PyModule_Create2';
 
 const triplet = '/usr/lib/x86_64-linux-gnu';
 
@@ -28,13 +33,15 @@ export const families: readonly Family[] = [
   { name: 'SASL server', exported: 'sasl_server_init', folders: [`${triplet}/sasl2`] },
   {
     name: 'Python extensions',
-    exported: 'PyModule_Create2',
+    exported: PYTHON,
     folders: [
       '/usr/lib/python3*/lib-dynload',
       '%/../lib/python3*/lib-dynload',
       '/usr/lib/python3/dist-packages/**',
       '/usr/local/lib/python3*/dist-packages/**',
       '%/../lib/python3*/site-packages/**',
+      '@/../lib/python3*/site-packages/**',
+      '~/.local/lib/python3*/site-packages/**',
     ],
   },
   {
@@ -45,7 +52,13 @@ export const families: readonly Family[] = [
   {
     name: 'Ruby extensions',
     exported: 'rb_define_method',
-    folders: [`${triplet}/ruby/**`, '/usr/lib/ruby/**'],
+    folders: [
+      `${triplet}/ruby/**`,
+      '/usr/lib/ruby/**',
+      '/var/lib/gems/**',
+      '~/.local/share/gem/ruby/**',
+      '~/.gem/ruby/**',
+    ],
   },
   { name: 'Tcl packages', exported: 'Tcl_CreateInterp', folders: ['/usr/lib/tcltk/**'] },
   { name: 'GIO modules', exported: 'g_io_module_load', folders: [`${triplet}/gio/modules`] },
@@ -64,48 +77,19 @@ export const PAM: Family = { name: 'PAM', exported: 'pam_start', folders: [PAM_M
 
 const MAX_FILES = 5000;
 
-/** Is told what is left out because there is too much of it. */
-export type Cut = (what: string) => void;
-
-/** The libraries in a family's folders; `folders` that were looked at go into `seen`, so that a cache can notice new ones. `cut` is told
- * where there are more than are taken. */
-export function familyFiles(family: Family, origin: string, seen: Set<string>, cut: Cut): readonly string[] {
+/** The libraries in one of a family's folders; `origin` is the file that defines the family's name. Folders that were looked at go into `seen`, so that
+ * a cache can notice new ones. `cut` is told where there are more than are taken. */
+export function familyFiles(pattern: string, origin: string, seen: Set<string>, cut: Cut): readonly string[] {
   const files: string[] = [];
-  for (const pattern of family.folders) {
-    const isDeep = pattern.endsWith('/**');
-    const plain = (isDeep ? pattern.slice(0, -3) : pattern).replace('%', dirname(origin));
-    for (const folder of expand(plain, seen))
-      eachLibrary(folder, isDeep ? Number.POSITIVE_INFINITY : 0, seen, (path) => {
-        if (files.length >= MAX_FILES) cut(`${folder}: more than ${MAX_FILES} libraries`);
-        else if (statSync(path, { throwIfNoEntry: false })?.isFile() === true) files.push(realpathSync(path));
-      });
-  }
-  return [...new Set(files)];
+  const isDeep = pattern.endsWith('/**');
+  const plain = (isDeep ? pattern.slice(0, -3) : pattern).replace('%', dirname(origin));
+  for (const folder of expand(plain, seen))
+    eachLibrary(folder, isDeep ? Number.POSITIVE_INFINITY : 0, seen, (path) => {
+      if (files.length >= MAX_FILES) cut(`${folder}: more than ${MAX_FILES} libraries`);
+      else if (statSync(path, { throwIfNoEntry: false })?.isFile() === true) files.push(realpathSync(path));
+    });
+  return files;
 }
-
-/** Calls `found` for each library in a folder and, that deep, in the folders below. What was looked at goes into `seen`. */
-export function eachLibrary(
-  folder: string,
-  depth: number,
-  seen: Set<string>,
-  found: (path: string) => void,
-): void {
-  let entries: readonly { name: string; isDirectory(): boolean }[];
-  try {
-    entries = readdirSync(folder, { withFileTypes: true });
-  } catch {
-    return;
-  }
-  seen.add(folder);
-  for (const entry of entries) {
-    const path = join(folder, entry.name);
-    if (isLibrary(entry.name)) found(path);
-    else if (depth > 0 && entry.isDirectory()) eachLibrary(path, depth - 1, seen, found);
-  }
-}
-
-/** By its name: `x.so`, `x.so.1.2`. */
-const isLibrary = (name: string): boolean => /\.so(\.[\d.]+)?$/.test(name);
 
 /** Folders that match a pattern with `*` in single parts; where one could appear goes into `seen`. */
 function expand(pattern: string, seen: Set<string>): readonly string[] {

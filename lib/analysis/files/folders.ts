@@ -1,0 +1,43 @@
+// Folders with libraries in them.
+
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** Is told what is left out because there is too much of it. */
+export type Cut = (what: string) => void;
+
+/** What is in a folder; nothing if it is none, or cannot be read. */
+export function entriesOf(folder: string): readonly { name: string; isDirectory(): boolean }[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true });
+  } catch {
+    return [];
+  }
+}
+
+const general = new Set(
+  ['/lib', '/lib64', '/usr/lib', '/usr/lib64', '/usr/local/lib', '/usr/local', '/usr', '/opt', '/'].flatMap(
+    (folder) => [folder, `${folder}/x86_64-linux-gnu`, `${folder}/lib`],
+  ),
+);
+
+/** Whether it holds libraries that programs are linked with. That such a folder is named says nothing. */
+export const isGeneral = (folder: string): boolean => general.has(folder);
+
+/** By its name: `x.so`, `x.so.1.2`. */
+export const isLibrary = (name: string): boolean => /\.so(\.[\d.]+)?$/.test(name);
+
+/** Calls `found` for each library in a folder and, that deep, in the folders below. What was looked at goes into `seen`. */
+export function eachLibrary(
+  folder: string,
+  depth: number,
+  seen: Set<string>,
+  found: (path: string) => void,
+): void {
+  seen.add(folder);
+  for (const entry of entriesOf(folder)) {
+    const path = join(folder, entry.name);
+    if (isLibrary(entry.name)) found(path);
+    else if (depth > 0 && entry.isDirectory()) eachLibrary(path, depth - 1, seen, found);
+  }
+}
