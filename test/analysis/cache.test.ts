@@ -72,7 +72,13 @@ describe('the same question', () => {
       { also: ['ls'] },
       { plugins: ['/x.so'] },
       { environment: { ...question.environment, LD_LIBRARY_PATH: '/x' } },
-      { environment: { ...question.environment, PATH: '/bin' } },
+      ...[
+        { PATH: '/bin' },
+        { HOME: '/home/other' },
+        { LD_AUDIT: '/x.so' },
+        { LD_PROFILE: 'libc.so.6' },
+        { PYTHONPATH: '/x' },
+      ].map((set) => ({ environment: { ...question.environment, ...set } })),
     ])
       expect(recall({ ...question, ...change }, VERSION)).toBeUndefined();
     expect(recall({ ...question, words: ['x'] }, VERSION)).toMatchObject(answer);
