@@ -77,7 +77,7 @@ describe('the same question', () => {
         { HOME: '/home/other' },
         { LD_AUDIT: '/x.so' },
         { LD_PROFILE: 'libc.so.6' },
-        { PYTHONPATH: '/x' },
+        { PYTHONPATH: '/etc' },
       ].map((set) => ({ environment: { ...question.environment, ...set } })),
     ])
       expect(recall({ ...question, ...change }, VERSION)).toBeUndefined();

@@ -49,11 +49,18 @@ describe('variables that name folders of libraries', () => {
   ])('%s does not', (name) => expect(isLibraryVariable(name)).toBe(false));
 
   test('those that are set to folders', () => {
-    expect(
-      libraryVariables({ RUBYLIB: '/b', PERL5LIB: '/a', PYTHONPATH: 'none', QT_PLUGIN_PATH: undefined }),
-    ).toEqual([
-      ['PERL5LIB', '/a'],
-      ['RUBYLIB', '/b'],
+    const set = {
+      RUBYLIB: '/etc:/nowhere',
+      PERL5LIB: '.',
+      PYTHONPATH: 'none',
+      QT_PLUGIN_PATH: undefined,
+      LUA_CPATH: '/etc/?.so;;',
+      GCONV_PATH: '/usr/lib',
+    };
+    expect(libraryVariables(set)).toEqual([
+      ['LUA_CPATH', ['/etc']],
+      ['PERL5LIB', [process.cwd()]],
+      ['RUBYLIB', ['/etc']],
     ]);
   });
 
@@ -66,8 +73,7 @@ describe('variables that name folders of libraries', () => {
     file('variable/a/text.py');
     const seen = new Set<string>();
     const value = `${folder}/variable/a:relative:${folder}/nowhere;${folder}/variable/b/?.so`;
-    expect([...librariesOf(value, seen, () => expect.fail())].sort()).toEqual(found.sort());
-    expect(seen).toContain(join(folder, 'nowhere'));
+    expect([...librariesOf('X', value, seen, () => expect.fail())].sort()).toEqual(found.sort());
     expect(seen).toContain(join(folder, 'variable/a/deep'));
   });
 
@@ -75,8 +81,8 @@ describe('variables that name folders of libraries', () => {
     for (let index = 0; index < 4001; index++)
       mkdirSync(join(folder, 'many', `${index}`), { recursive: true });
     const cut: string[] = [];
-    librariesOf(join(folder, 'many'), new Set(), (what) => cut.push(what));
-    expect(cut).toEqual([expect.stringMatching(/many: more than 4000 folders/)]);
+    librariesOf('X', join(folder, 'many'), new Set(), (what) => cut.push(what));
+    expect(cut).toEqual([expect.stringMatching(/X: more than 4000 folders/)]);
   });
 });
 

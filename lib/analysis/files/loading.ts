@@ -168,7 +168,7 @@ function mention(work: Work, text: string, module: Module): void {
   }
   const value = isLibraryVariable(text) ? work.question.environment[text] : undefined;
   if (value !== undefined && (isFirst(work, module) || opensLibraries(module)))
-    for (const path of librariesOf(value, work.files, cutOf(work)))
+    for (const path of librariesOf(text, value, work.files, cutOf(work)))
       work.wanted.push([path, module, `in ${text}`]);
   lookUp(work, text, module);
 }

@@ -3,7 +3,7 @@
 // of the last three are theirs; a variable counts once code that loads libraries names it.
 
 import { realpathSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Environment } from './chosen.ts';
 import { type Cut, eachLibrary, entriesOf, isGeneral, isLibrary } from './folders.ts';
 import { headOf } from './programs.ts';
@@ -15,29 +15,40 @@ const OTHERS =
 
 export const isLibraryVariable = (name: string): boolean => NAMES.test(name) && !OTHERS.test(name);
 
-/** Such variables that are set to folders, with their values; in the order of names. */
-export const libraryVariables = (environment: Environment): readonly (readonly [string, string])[] =>
+/** The folders that a variable's value names and that are there. `?` stands for a name (Lua's patterns). */
+export function foldersIn(value: string): readonly string[] {
+  return value
+    .split(/[:;\s]+/)
+    .map((one) => (one.includes('?') ? dirname(one.slice(0, one.indexOf('?') + 1)) : one))
+    .filter((one) => one !== '')
+    .map((one) => resolve(one))
+    .filter((one) => !isGeneral(one) && statSync(one, { throwIfNoEntry: false })?.isDirectory() === true);
+}
+
+/** The variables that are set to such folders, with these; in the order of names. */
+export const libraryVariables = (
+  environment: Environment,
+): readonly (readonly [name: string, folders: readonly string[]])[] =>
   Object.entries(environment)
-    .filter((one): one is [string, string] => isLibraryVariable(one[0]) && one[1]?.includes('/') === true)
+    .filter(([name]) => isLibraryVariable(name))
+    .map(([name, value]) => [name, foldersIn(value ?? '')] as const)
+    .filter(([, folders]) => folders.length > 0)
     .sort(([a], [b]) => (a < b ? -1 : 1));
 
 /** More than a folder of libraries has; a home or a whole disk has more. */
 const MAX_FOLDERS = 4000;
 const MAX_LIBRARIES = 5000;
 
-/** The libraries in the folders that a variable's value names, and below them. `?` stands for a name (Lua's patterns). What was looked at goes
- * into `seen`; `cut` is told where there is more than is taken. */
-export function librariesOf(value: string, seen: Set<string>, cut: Cut): readonly string[] {
-  const queue = value
-    .split(/[:;\s]+/)
-    .filter((one) => one.startsWith('/'))
-    .map((one) => (one.includes('?') ? dirname(one.slice(0, one.indexOf('?') + 1)) : one));
+/** The libraries in the folders that a variable names, and below them. What was looked at goes into `seen`; `cut` is told where there is
+ * more than is taken. */
+export function librariesOf(name: string, value: string, seen: Set<string>, cut: Cut): readonly string[] {
+  const queue = [...foldersIn(value)];
   const found: string[] = [];
   const done = new Set<string>();
   for (let folder = queue.shift(); folder !== undefined; folder = queue.shift()) {
     if (done.has(folder)) continue;
     if (done.size === MAX_FOLDERS || found.length >= MAX_LIBRARIES) {
-      cut(`${value}: more than ${MAX_FOLDERS} folders or ${MAX_LIBRARIES} libraries`);
+      cut(`${name}: more than ${MAX_FOLDERS} folders or ${MAX_LIBRARIES} libraries`);
       break;
     }
     done.add(folder);
