@@ -105,6 +105,11 @@ test.each(alone(inRust))('Rust, static: $name', (one) =>
 
 test.each(inGo)('Go: $name', (one) => check(one, 'go'));
 test.each(alone(inGo))('Go, stripped: $name', (one) => check(one, 'go', ['-ldflags=-s -w']));
+// With the C library's loader, which has uses of its own.
+const anywhere = alone(inGo).filter((one) => one.uses === undefined);
+test.each(anywhere)('Go, to be loaded anywhere: $name', (one) => check(one, 'go', ['-buildmode=pie']));
+test.each(anywhere)('Go, to be loaded anywhere, stripped: $name', (one) =>
+  check(one, 'go', ['-buildmode=pie', '-ldflags=-s -w']));
 
 test.each([
   ['dynamic', []],

@@ -397,6 +397,24 @@ func main() {
     calls: ['getpgrp', 'getsid', 'inotify_init', 'munlockall'],
   },
   {
+    name: 'methods that a value is asked for while it runs, by an interface and by name',
+    source: go(
+      '"reflect"',
+      `type T interface { f() }
+type A struct{ x, y int }
+func (A) f() { a() }
+type B struct{ x, y int }
+func (B) F() { b() }
+var values = []any{A{}, B{}, 1}
+func main() {
+  for i := range os.Args { if t, is := values[i % 3].(T); is { t.f() } }
+  reflect.ValueOf(values[1]).MethodByName("F" + os.Args[0][:0]).Call(nil)
+}`,
+    ),
+    calls: ['getpgrp', 'munlockall'],
+    alone: {},
+  },
+  {
     name: 'a number out of a table',
     source: go(
       '',

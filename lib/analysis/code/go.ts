@@ -1,42 +1,79 @@
 // What Go's table of functions (.gopclntab) tells, which its runtime needs for itself and which no stripping takes away.
-// Source: Go's src/debug/gosym/pclntab.go, ver118 and ver120.
+// Source: Go's src/debug/gosym/pclntab.go, ver12 to ver120.
 
 import { relocationAt } from '../../elf/relocations.ts';
 import { keptFor } from '../kept.ts';
 import type { CodeFile } from './code.ts';
 
+type File = Pick<CodeFile, 'elf' | 'regions' | 'relocations'>;
+
+const GO_12 = 0xfffffffb;
+const GO_116 = 0xfffffffa;
 const GO_118 = 0xfffffff0;
 const GO_120 = 0xfffffff1;
 /** The header's words, in 8 bytes each, from byte 8 on. */
 const word = { functions: 0, text: 2, names: 3, table: 7 } as const;
+/** Where the table begins in the header of versions before; the first has it just behind the header. */
+const OLDER_TABLE = 6;
 const HEADER = 8 + 8 * 8;
 
 /** Go's own code keeps no registers over calls. Its table of functions tells such a file. */
-export const isGo = (code: CodeFile): boolean => tableOf(code) !== undefined;
+export const isGo = (code: Pick<CodeFile, 'regions'>): boolean => tableOf(code) !== undefined;
 
-const tableOf = ({ regions }: CodeFile) => regions.find((one) => one.name.endsWith('.gopclntab'));
+const tableOf = ({ regions }: Pick<CodeFile, 'regions'>) =>
+  regions.find((one) => one.name.endsWith('.gopclntab'));
+
+function contentOf(code: File): Buffer | undefined {
+  const region = tableOf(code);
+  if (region?.offset === undefined) return undefined;
+  const table = code.elf.bytes.subarray(region.offset, region.offset + (region.end - region.start));
+  return table.length >= HEADER && table[7] === 8 ? table : undefined;
+}
 
 /** Where the code begins that distances of functions are counted from; undefined: there is no such table. */
-export function goText(code: CodeFile): number | undefined {
+export function goText(code: File): number | undefined {
   const table = tableOf(code);
   if (table?.offset === undefined || table.end - table.start < HEADER) return undefined;
-  const place = table.start + 8 + 8 * word.text;
-  const index = relocationAt(code.relocations, place);
-  return index >= 0
-    ? code.relocations.addend[index]!
-    : Number(code.elf.bytes.readBigUInt64LE(table.offset + (place - table.start)));
+  return wordAt(code, table.start + 8 + 8 * word.text, table.offset + 8 + 8 * word.text);
 }
+
+/** A word as the loader leaves it. */
+function wordAt({ elf, relocations }: File, place: number, offset: number): number {
+  const index = relocationAt(relocations, place);
+  return index >= 0 ? relocations.addend[index]! : Number(elf.bytes.readBigUInt64LE(offset));
+}
+
+/** Where Go's functions begin, ascending; undefined: its table is of a version that is not known. */
+export const goFunctions = keptFor((code: File): { readonly starts: readonly number[] | undefined } => {
+  const table = contentOf(code);
+  const region = tableOf(code);
+  if (table === undefined || region?.offset === undefined) return { starts: undefined };
+  const at = (index: number) => Number(table.readBigUInt64LE(8 + 8 * index));
+  const magic = table.readUInt32LE(0);
+  const count = at(word.functions);
+  const starts: number[] = [];
+  if (magic === GO_118 || magic === GO_120) {
+    const text = goText(code)!;
+    const first = at(word.table);
+    for (let index = 0; index < count && first + 8 * index + 8 <= table.length; index++)
+      starts.push(text + table.readUInt32LE(first + 8 * index));
+  } else if (magic === GO_116 || magic === GO_12) {
+    const first = magic === GO_12 ? 16 : at(OLDER_TABLE);
+    for (let index = 0; index < count && first + 16 * index + 16 <= table.length; index++)
+      starts.push(wordAt(code, region.start + first + 16 * index, region.offset + first + 16 * index));
+  } else return { starts: undefined };
+  return { starts };
+});
 
 /** Functions that are certainly no methods, by address: those whose name is a package's and their own. A table of a version that is
  * not known has none. */
-export const goPlainFunctions = keptFor((code: CodeFile): ReadonlySet<number> => {
+export const goPlainFunctions = keptFor((code: File): ReadonlySet<number> => {
   const plain = new Set<number>();
-  const region = tableOf(code);
+  const table = contentOf(code);
   const text = goText(code);
-  if (region?.offset === undefined || text === undefined) return plain;
-  const table = code.elf.bytes.subarray(region.offset, region.offset + (region.end - region.start));
+  if (table === undefined || text === undefined) return plain;
   const magic = table.readUInt32LE(0);
-  if ((magic !== GO_118 && magic !== GO_120) || table[7] !== 8) return plain;
+  if (magic !== GO_118 && magic !== GO_120) return plain;
   const at = (index: number) => Number(table.readBigUInt64LE(8 + 8 * index));
   const [count, names, functions] = [at(word.functions), at(word.names), at(word.table)];
   for (let index = 0; index < count && functions + 8 * index + 8 <= table.length; index++) {

@@ -16,6 +16,7 @@ import { functionRanges } from '../../elf/unwind.ts';
 import { type CodeFile, forEachWord, lastNotAbove, use } from './code.ts';
 import { markedFunctions } from './conditional.ts';
 import { endsOfNothing, ownHandle } from './crtstuff.ts';
+import { goFunctions } from './go.ts';
 import { knownObjects } from './known-objects.ts';
 import { serviceFunctions } from './name-services.ts';
 import { objectsOf, piecesOf } from './objects.ts';
@@ -70,12 +71,13 @@ export function readCode(elf: ElfFile): CodeFile {
   const debug = readDebugSymbols(elf);
   const symbols = [...(dynamic?.symbols ?? []), ...debug.symbols];
   const known = debug.symbols.length > 0 ? undefined : knownObjects(elf, regions);
-  let functions = cutGaps(elf, symbols, dynamic, relocations, regions, pieces, gaps, references);
+  const goStarts = goFunctions({ elf, regions, relocations }).starts ?? [];
+  let functions = cutGaps(elf, symbols, dynamic, relocations, regions, pieces, gaps, references, goStarts);
   for (let round = 0; readHidden(collector, gaps, functions); round++) {
     if (round === MAX_ROUNDS || collector.count - references.site.length > MAX_HIDDEN)
       fail(elf, 'its code is hidden behind what looks like other code');
     references = finish(collector);
-    functions = cutGaps(elf, symbols, dynamic, relocations, regions, pieces, gaps, references);
+    functions = cutGaps(elf, symbols, dynamic, relocations, regions, pieces, gaps, references, goStarts);
   }
   const { personalities } = unwind;
   const unwound = new Map(ranges.filter((one) => one.lsda !== 0).map((one) => [one.start, one]));
@@ -348,6 +350,7 @@ function cutGaps(
   pieces: readonly Piece[],
   gaps: readonly Gap[],
   references: References,
+  goStarts: readonly number[],
 ): Pick<CodeFile, 'functionStart' | 'functionEnd' | 'functionContinues' | 'functionIsKnown'> {
   const gapFrom = new Map(gaps.map((one) => [one.start, one]));
   const cuts = new Set<number>();
@@ -380,6 +383,7 @@ function cutGaps(
         cut(relocations.addend[index]!);
     }
     for (const tag of ['init', 'fini'] as const) cut(dynamic?.value(tag) ?? 0);
+    for (const start of goStarts) cut(start);
     if (elf.type === ET_EXEC) {
       for (const region of regions)
         if (!region.isCode) forEachWord(elf, region, region.start, region.end, (_, value) => cut(value));

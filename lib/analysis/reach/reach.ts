@@ -6,6 +6,7 @@
 import { STT_FUNC, STT_GNU_IFUNC, STT_OBJECT } from '../../elf/dynamic.ts';
 import { firstRelocation, relocationTypes } from '../../elf/relocations.ts';
 import { type CodeFile, forEachWord, functionAt, offsetIn, padsOf, regionAt, use } from '../code/code.ts';
+import { goFunctions, goPlainFunctions, isGo } from '../code/go.ts';
 import { liveInstructions } from '../code/live.ts';
 import { pieceAt, pieceBefore } from '../code/objects.ts';
 import { sitesBetween } from '../code/tables.ts';
@@ -176,6 +177,16 @@ export function addModuleRoots(reach: Reach, module: Module, isFresh: boolean): 
   for (const symbol of dynamic?.symbols ?? [])
     if (symbol.defined && symbol.type === STT_GNU_IFUNC) chooser(symbol.address);
   for (const address of code.personalities) root(address, 'exception handling');
+  if (isGo(code)) addMethods(reach, module);
+}
+
+/** What Go's linker left in a file of methods: they are found by their distances in descriptions of types, while the program runs, when a
+ * value is asked whether it has them (runtime, getitab). Who calls them is another question. */
+function addMethods(reach: Reach, module: Module): void {
+  const { code } = module;
+  const plain = goPlainFunctions(code);
+  for (const address of goFunctions(code).starts ?? code.functionStart)
+    if (!plain.has(address)) visit(reach, { module, address }, KEPT, 0, 'method in Go');
 }
 
 /** Everything that a file exports: for plug-ins, whose loader looks names up. */

@@ -236,7 +236,7 @@ function allWords(reach: Reach): Words {
 }
 
 /** Go's descriptions of types name methods by their distance from the code's start (internal/abi/type.go, Method), for
- * reflection to call. Each word of read-only data that could be one is taken for one, unless the function is no method. */
+ * reflection and interfaces to call. Each word of data that could be one is taken for one, unless the function is no method. */
 function* goMethods({ code }: Module): Generator<{ target: number; place: number }> {
   const text = goText(code);
   if (text === undefined) return;
@@ -246,9 +246,10 @@ function* goMethods({ code }: Module): Generator<{ target: number; place: number
   for (const region of code.regions) {
     if (
       region.isCode ||
-      region.isWritable ||
       region.offset === undefined ||
-      !/rodata|typelink/.test(region.name)
+      // Those of programs that can be loaded anywhere have relocations, too.
+      !/rodata|typelink|^\.data/.test(region.name) ||
+      region.name.endsWith('.gopclntab')
     )
       continue;
     for (let place = Math.ceil(region.start / 4) * 4; place + 4 <= region.end; place += 4) {
