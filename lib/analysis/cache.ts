@@ -22,6 +22,9 @@ import { scriptText, searchPathOf } from './files/programs.ts';
 import { foldersOf, libraryVariables, withLibraries } from './files/user-folders.ts';
 import { hash, type KnownFile, knownFile, type Meaning, stillTheSame } from './states.ts';
 
+/** In a notice that is a warning: what is to be executed is refused what it needs. */
+export const LEFT_OUT = ' is to be executed and is left out: ';
+
 /** Raised whenever entries are written in another form. */
 const FORMAT = 3;
 

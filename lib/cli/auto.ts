@@ -1,7 +1,7 @@
 // `--auto`: the policy that an analysis of the program gives. An answer that is kept from an earlier start is taken here, in
 // the run path; the analysis itself is loaded only where there is none.
 
-import { type Answer, type Question, recall } from '../analysis/cache.ts';
+import { type Answer, LEFT_OUT, type Question, recall } from '../analysis/cache.ts';
 import { SandboxError } from '../errors.ts';
 import { rawWords } from '../launch/argv.ts';
 import { findProgram } from '../launch/search.ts';
@@ -30,7 +30,9 @@ export function analysedPolicy({ options, command }: Split, load: () => Answerer
   const version = SANDBOX_RUN_BUILD;
   const answer = recall(question, version) ?? ask(load(), question, version);
   const log = logFor(options);
-  for (const notice of answer.notices) log.info(() => ({}), notice);
+  for (const notice of answer.notices)
+    if (notice.includes(LEFT_OUT)) log.warn(() => ({}), notice);
+    else log.info(() => ({}), notice);
   if (options.strict === true && answer.unknown > 0) throw unbounded(answer);
   const { main, ...whole } = parsePolicy(answer.policy, { file: `--auto ${question.program}` });
   if (question.wholeOnly === true) return whole;

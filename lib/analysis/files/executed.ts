@@ -27,11 +27,11 @@ export function startExecuted(work: Work, path: string, startsByLibrary: boolean
   searched(work, path);
   const { meant, guessed } = executed(work, path);
   // `sh -c 'gcc …'` executes what `gcc …` does.
-  const asked = [...meant];
+  const asked: ReadonlySet<string> = new Set(meant);
   const folders = new Set<string>();
   for (const one of namedInCode(work, path, startsByLibrary, folders)) meant.add(one);
   const started = new Set<string>();
-  startMeant(work, path, meant, folders, started);
+  startMeant(work, path, meant, asked, folders, started);
   const own = work.world.byPath.get(work.programs[0]!)!;
   for (const one of asked) {
     const module = programOf(work, one);
@@ -64,11 +64,12 @@ function namedInCode(
   return [...found, ...chosen(work, path)];
 }
 
-/** Starts programs with what they execute in turn, round by round. */
+/** Starts programs with what they execute in turn, round by round. `asked`: those that the user names. */
 function startMeant(
   work: Work,
   path: string,
   meant: Iterable<string>,
+  asked: ReadonlySet<string>,
   folders: Set<string>,
   started: Set<string>,
 ): void {
@@ -83,7 +84,7 @@ function startMeant(
     const next = new Set<string>();
     for (const one of fresh) {
       started.add(one);
-      for (const script of tryStart(work, one))
+      for (const script of tryStart(work, one, asked.has(one)))
         for (const name of textPrograms(work, textOf(work, script), path, script)) next.add(name);
     }
     settle(work, false);

@@ -5,6 +5,7 @@ import { dirname } from 'node:path';
 import { EM_X86_64, isElf, readSource } from '../../elf/file.ts';
 import { findLibrary } from '../../elf/search.ts';
 import { SandboxError } from '../../errors.ts';
+import { LEFT_OUT } from '../cache.ts';
 import {
   addEntry,
   addExports,
@@ -267,12 +268,14 @@ export function addStart(work: Work, path: string, isFirst: boolean): readonly s
   return scripts;
 }
 
-/** A program that may be executed: what cannot be read is said, and left out. The scripts on the way to it. */
-export function tryStart(work: Work, path: string): readonly string[] {
+/** A program that may be executed: what cannot be read is said, and left out; of one that is `meant` to be, as a warning. The scripts on the
+ * way to it. */
+export function tryStart(work: Work, path: string, isMeant = false): readonly string[] {
   try {
     return addStart(work, path, false);
   } catch (error) {
-    work.notices.push(`${path} is left out: ${error instanceof Error ? error.message : String(error)}`);
+    const why = error instanceof Error ? error.message : String(error);
+    work.notices.push(isMeant ? `${path}${LEFT_OUT}${why}` : `${path} is left out: ${why}`);
     return [];
   }
 }
