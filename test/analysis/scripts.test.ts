@@ -1,7 +1,7 @@
 // Scripts under --auto: the programs that they name, and the scripts among them, with theirs.
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { preloadedIn, programsIn, wordsThatMatter } from '../../lib/analysis/files/named.ts';
@@ -135,6 +135,14 @@ test('a library that a script preloads, from a folder that it names', () => {
   );
   expect(start(main)).toEqual({ status: 0, stdout: '0\n', stderr: '' });
   expect(held(main)).toEqual(start(main));
+});
+
+test('a program that a script starts and that cannot be analysed is warned of', () => {
+  writeFileSync(join(folder, 'damaged'), readFileSync('/usr/bin/true').subarray(0, 4096), { mode: 0o755 });
+  const main = script('starting', `#!/bin/sh\n${join(folder, 'damaged')} 2>/dev/null; echo more\n`);
+  const { status, stdout, stderr } = held(main);
+  expect({ status, stdout }).toEqual({ status: 0, stdout: 'more\n' });
+  expect(stderr).toContain(`warning: ${join(folder, 'damaged')} is to be executed and is left out: `);
 });
 
 test('comments and pages of documentation name nothing', () => {
