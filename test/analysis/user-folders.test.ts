@@ -123,6 +123,8 @@ test('Node’s addons, where packages have them', () => {
     'node_modules/above/above.node',
   ].map(file);
   file('app/package.json');
+  // As npm links the packages of a workspace.
+  symlinkSync(join(folder, 'app'), join(folder, 'app/node_modules/itself'));
   file('app/node_modules/gyp/index.js');
   const seen = new Set<string>();
   expect([...addonsFor(join(folder, 'app', 'src'), seen)].sort()).toEqual(found.sort());

@@ -1,6 +1,7 @@
 // Native addons of Node's packages (`*.node`): from the folders node_modules beside a script and above it, in the places of a package where
 // node-gyp, cmake-js, prebuildify, node-pre-gyp and napi-rs put them.
 
+import { realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { entriesOf } from './folders.ts';
 
@@ -27,8 +28,16 @@ const MAX_PACKAGES = 20_000;
 /** The addons of all packages that a script in a folder can require, and of its own. What was looked at goes into `seen`. */
 export function addonsFor(folder: string, seen: Set<string>): readonly string[] {
   const found: string[] = [];
+  const done = new Set<string>();
   let packages = 0;
 
+  // Packages of one workspace are linked to each other.
+  const isDone = (path: string): boolean => {
+    const real = realOf(path);
+    const isKnown = real === undefined || done.has(real);
+    if (real !== undefined) done.add(real);
+    return isKnown;
+  };
   const addons = (path: string): void => {
     for (const { name } of entriesOf(path)) {
       if (!name.endsWith('.node')) continue;
@@ -37,6 +46,7 @@ export function addonsFor(folder: string, seen: Set<string>): readonly string[] 
     }
   };
   const packageAt = (path: string, names: ReadonlySet<string>): void => {
+    if (isDone(path)) return;
     if (BUILT.some((name) => names.has(name))) seen.add(path);
     addons(path);
     for (const place of PLACES) {
@@ -49,6 +59,7 @@ export function addonsFor(folder: string, seen: Set<string>): readonly string[] 
   };
   const modulesAt = (path: string): void => {
     seen.add(path);
+    if (isDone(path)) return;
     for (const { name } of entriesOf(path)) {
       if (packages++ >= MAX_PACKAGES) return;
       const inside = join(path, name);
@@ -70,6 +81,14 @@ export function addonsFor(folder: string, seen: Set<string>): readonly string[] 
     if (names.has('node_modules')) modulesAt(join(at, 'node_modules'));
     else seen.add(at);
     if (at === dirname(at)) return found;
+  }
+}
+
+function realOf(path: string): string | undefined {
+  try {
+    return realpathSync(path);
+  } catch {
+    return undefined;
   }
 }
 

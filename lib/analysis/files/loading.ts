@@ -231,7 +231,9 @@ function loadByName(work: Work, name: string, module: Module, why: string): void
 export function tryPlugin(work: Work, path: string, by: Module, why: string): void {
   work.files.add(path);
   try {
-    if (!isElf(readSource(path).bytes)) return;
+    // Packages bring their libraries for other machines, too.
+    const { bytes } = readSource(path);
+    if (bytes.length < 20 || !isElf(bytes) || bytes.readUInt16LE(18) !== EM_X86_64) return;
     const added = addPlugin(work.world, path, by.interpreter ?? interpreterOf(work.world), by);
     // A static program loads the C library for its plug-ins, and the loader for what it loads: these name what they call.
     if (!((isStatic(by) || isLoader(by)) && isCLibrary(added[0]))) addPlugged(work, added, why);
