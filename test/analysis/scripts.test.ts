@@ -145,6 +145,18 @@ test('a program that a script starts and that cannot be analysed is warned of', 
   expect(stderr).toContain(`warning: ${join(folder, 'damaged')} is to be executed and is left out: `);
 });
 
+test('a program in Go that starts itself', () => {
+  const main = join(folder, 'itself');
+  writeFileSync(
+    `${main}.go`,
+    'package main\nimport ("fmt"; "os"; "os/exec")\nfunc main() { if len(os.Args) > 1 { fmt.Println("again"); return }; path, _ := os.Executable(); said, err := exec.Command(path, "x").Output(); fmt.Print(string(said), err) }',
+  );
+  const go = { ...process.env, GO111MODULE: 'off', GOCACHE: join(folder, 'go'), CGO_ENABLED: '0' };
+  execFileSync('go', ['build', '-o', main, `${main}.go`], { env: go });
+  expect(start(main)).toEqual({ status: 0, stdout: 'again\n<nil>', stderr: '' });
+  expect(held(main)).toEqual(start(main));
+});
+
 test('comments and pages of documentation name nothing', () => {
   const named = (text: string) => programsIn(text, '/usr/bin').map((path) => path.slice('/usr/bin/'.length));
   expect(named('#!/usr/bin/dash\n# rev this\n  # or xz\nwc -c < /dev/null # tac\n')).toEqual([

@@ -23,9 +23,10 @@ import { objectsOf, piecesOf } from './objects.ts';
 import { type Region, regionsOf } from './regions.ts';
 import { flow, found, readInstruction, reference } from './x86-64/lengths.ts';
 
-/** What assembly hides by chance (readHidden), and far more than that. */
+/** What assembly hides by chance (readHidden), and far more than that; of Haskell, where data stands before each function, a part of all. */
 const MAX_ROUNDS = 16;
 const MAX_HIDDEN = 10_000;
+const MAX_SHARE = 1 / 4;
 
 /** Throws ElfError. */
 export function readCode(elf: ElfFile): CodeFile {
@@ -74,7 +75,8 @@ export function readCode(elf: ElfFile): CodeFile {
   const goStarts = goFunctions({ elf, regions, relocations }).starts ?? [];
   let functions = cutGaps(elf, symbols, dynamic, relocations, regions, pieces, gaps, references, goStarts);
   for (let round = 0; readHidden(collector, gaps, functions); round++) {
-    if (round === MAX_ROUNDS || collector.count - references.site.length > MAX_HIDDEN)
+    const found = collector.count - references.site.length;
+    if (round === MAX_ROUNDS || found > Math.max(MAX_HIDDEN, references.site.length * MAX_SHARE))
       fail(elf, 'its code is hidden behind what looks like other code');
     references = finish(collector);
     functions = cutGaps(elf, symbols, dynamic, relocations, regions, pieces, gaps, references, goStarts);
@@ -184,7 +186,16 @@ function readHidden(
       const from = functionStart[index]!;
       if (from < start || functionIsKnown[index] === 1 || seen[from - start] !== 0) continue;
       isAny = true;
+      let named = to.count;
       sweep(to, bytes, base, from, end, true, undefined, { seen, start });
+      // What that names in turn, while it is at hand: a table for each round of cuts takes far longer.
+      for (; named < to.count; named++) {
+        const target = to.target[named]!;
+        if (target < start || target >= end || seen[target - start] !== 0) continue;
+        const kind = to.use[named];
+        if (kind === use.call || kind === use.address || kind === use.constant)
+          sweep(to, bytes, base, target, end, true, undefined, { seen, start });
+      }
     }
   }
   return isAny;
@@ -266,15 +277,19 @@ function finish(from: Collector): References {
   };
 }
 
-/** Puts what stands from `first` on, which is little, where it belongs. */
+/** Puts what stands from `first` on where it belongs: behind all with the same site. */
 function inOrder({ site, use, target, width, count }: Collector, first: number): void {
-  for (let from = first; from < count; from++) {
-    const to = firstFrom(from, (index) => site[index]! <= site[from]!);
-    for (const list of [site, use, target, width]) {
-      const one = list[from]!;
-      list.copyWithin(to + 1, to, from);
-      list[to] = one;
-    }
+  const tail = Uint32Array.from({ length: count - first }, (_, index) => first + index);
+  tail.sort((a, b) => site[a]! - site[b]! || a - b);
+  const lists = [site, use, target, width];
+  const moved = lists.map((list) => Float64Array.from(tail, (index) => list[index]!));
+  let from = first - 1;
+  let next = tail.length - 1;
+  for (let to = count - 1; next >= 0; to--) {
+    const isTail = from < 0 || site[from]! <= moved[0]![next]!;
+    for (let at = 0; at < lists.length; at++) lists[at]![to] = isTail ? moved[at]![next]! : lists[at]![from]!;
+    if (isTail) next--;
+    else from--;
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { realpathSync } from 'node:fs';
 import { SandboxError } from '../../errors.ts';
+import { isGo } from '../code/go.ts';
 import { searched, short, type Work } from '../work.ts';
 import { chosenBy, chosenIn, loginShells } from './chosen.ts';
 import { helpersIn } from './helpers.ts';
@@ -217,7 +218,8 @@ interface Name {
 
 /** Paths of programs that a program's own strings name, and names in PATH where it asks the C library to search there. */
 function constantPrograms(work: Work, own: Module, path: string): readonly string[] {
-  const paths: string[] = [];
+  // Go's strings have no ends.
+  const paths = isGo(own.code) && own.code.elf.bytes.includes(ITSELF) ? [own.path] : [];
   for (const [text, modules] of work.names) {
     if (!modules.has(own)) continue;
     if (text === ITSELF) paths.push(own.path);
