@@ -4,6 +4,7 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { addonsFor } from '../../lib/analysis/files/addons.ts';
+import { eachLibrary } from '../../lib/analysis/files/folders.ts';
 import {
   foldersOf,
   isLibraryVariable,
@@ -86,8 +87,17 @@ describe('variables that name folders of libraries', () => {
   });
 });
 
+test('a path that is no folder is not among those that were looked at', () => {
+  const seen = new Set<string>();
+  for (const path of [file('data/large.db'), join(folder, 'data/none')])
+    eachLibrary(path, 1, seen, () => expect.fail());
+  expect(seen).toEqual(new Set());
+  eachLibrary(join(folder, 'data'), 1, seen, () => expect.fail());
+  expect(seen).toEqual(new Set([join(folder, 'data')]));
+});
+
 test('patterns of families for the places of a start', () => {
-  const places = { programs: ['/env/bin', '/usr/bin'], home: '/home/one', scripts: [] };
+  const places = { programs: ['/env/bin', '/usr/bin'], home: '/home/one' };
   expect(placed('@/../lib', places)).toEqual(['/env/bin/../lib', '/usr/bin/../lib']);
   expect(placed('~/lib', places)).toEqual(['/home/one/lib']);
   expect(placed('~/lib', { ...places, home: undefined })).toEqual([]);

@@ -1,8 +1,9 @@
 // What Go's table of functions (.gopclntab) tells, which its runtime needs for itself and which no stripping takes away.
 // Source: Go's src/debug/gosym/pclntab.go, ver12 to ver120.
 
+import type { ElfFile } from '../../elf/file.ts';
 import { relocationAt } from '../../elf/relocations.ts';
-import { keptFor } from '../kept.ts';
+import { Kept } from '../kept.ts';
 import type { CodeFile } from './code.ts';
 
 type File = Pick<CodeFile, 'elf' | 'regions' | 'relocations'>;
@@ -43,49 +44,51 @@ function wordAt({ elf, relocations }: File, place: number, offset: number): numb
   return index >= 0 ? relocations.addend[index]! : Number(elf.bytes.readBigUInt64LE(offset));
 }
 
+interface Functions {
+  /** Undefined: the table is of a version that is not known. */
+  readonly starts: readonly number[] | undefined;
+  readonly plain: ReadonlySet<number>;
+}
+
+const kept = new Kept<ElfFile, 'functions', Functions>();
+
+const functionsOf = (code: File): Functions => kept.get(code.elf, 'functions', () => readFunctions(code));
+
 /** Where Go's functions begin, ascending; undefined: its table is of a version that is not known. */
-export const goFunctions = keptFor((code: File): { readonly starts: readonly number[] | undefined } => {
+export const goFunctions = (code: File): readonly number[] | undefined => functionsOf(code).starts;
+
+/** Functions that are certainly no methods, by address: those whose name is a package's and their own. A table of a version before 1.18
+ * has none. */
+export const goPlainFunctions = (code: File): ReadonlySet<number> => functionsOf(code).plain;
+
+function readFunctions(code: File): Functions {
+  const plain = new Set<number>();
   const table = contentOf(code);
   const region = tableOf(code);
-  if (table === undefined || region?.offset === undefined) return { starts: undefined };
+  if (table === undefined || region?.offset === undefined) return { starts: undefined, plain };
   const at = (index: number) => Number(table.readBigUInt64LE(8 + 8 * index));
   const magic = table.readUInt32LE(0);
   const count = at(word.functions);
   const starts: number[] = [];
   if (magic === GO_118 || magic === GO_120) {
     const text = goText(code)!;
-    const first = at(word.table);
-    for (let index = 0; index < count && first + 8 * index + 8 <= table.length; index++)
-      starts.push(text + table.readUInt32LE(first + 8 * index));
+    const [names, first] = [at(word.names), at(word.table)];
+    for (let index = 0; index < count && first + 8 * index + 8 <= table.length; index++) {
+      const start = text + table.readUInt32LE(first + 8 * index);
+      starts.push(start);
+      const data = first + table.readUInt32LE(first + 8 * index + 4);
+      if (data + 8 > table.length) continue;
+      const name = names + table.readInt32LE(data + 4);
+      const end = table.indexOf(0, name);
+      if (name >= 0 && end >= name && isPlain(table.toString('latin1', name, end))) plain.add(start);
+    }
   } else if (magic === GO_116 || magic === GO_12) {
     const first = magic === GO_12 ? 16 : at(OLDER_TABLE);
     for (let index = 0; index < count && first + 16 * index + 16 <= table.length; index++)
       starts.push(wordAt(code, region.start + first + 16 * index, region.offset + first + 16 * index));
-  } else return { starts: undefined };
-  return { starts };
-});
-
-/** Functions that are certainly no methods, by address: those whose name is a package's and their own. A table of a version that is
- * not known has none. */
-export const goPlainFunctions = keptFor((code: File): ReadonlySet<number> => {
-  const plain = new Set<number>();
-  const table = contentOf(code);
-  const text = goText(code);
-  if (table === undefined || text === undefined) return plain;
-  const magic = table.readUInt32LE(0);
-  if (magic !== GO_118 && magic !== GO_120) return plain;
-  const at = (index: number) => Number(table.readBigUInt64LE(8 + 8 * index));
-  const [count, names, functions] = [at(word.functions), at(word.names), at(word.table)];
-  for (let index = 0; index < count && functions + 8 * index + 8 <= table.length; index++) {
-    const entry = table.readUInt32LE(functions + 8 * index);
-    const data = functions + table.readUInt32LE(functions + 8 * index + 4);
-    if (data + 8 > table.length) continue;
-    const start = names + table.readInt32LE(data + 4);
-    const end = table.indexOf(0, start);
-    if (start >= 0 && end >= start && isPlain(table.toString('latin1', start, end))) plain.add(text + entry);
-  }
-  return plain;
-});
+  } else return { starts: undefined, plain };
+  return { starts, plain };
+}
 
 /** `package.function`: dots in a package's name are escaped, methods and functions within others have further parts. */
 function isPlain(name: string): boolean {

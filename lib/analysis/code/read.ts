@@ -12,7 +12,6 @@ import { type ElfFile, ET_EXEC, PF_X, PT_LOAD } from '../../elf/file.ts';
 import { firstFrom } from '../../elf/order.ts';
 import { type Relocations, readRelocations, relocationTypes } from '../../elf/relocations.ts';
 import { functionRanges } from '../../elf/unwind.ts';
-
 import { type CodeFile, forEachWord, lastNotAbove, use } from './code.ts';
 import { markedFunctions } from './conditional.ts';
 import { endsOfNothing, ownHandle } from './crtstuff.ts';
@@ -72,11 +71,11 @@ export function readCode(elf: ElfFile): CodeFile {
   const debug = readDebugSymbols(elf);
   const symbols = [...(dynamic?.symbols ?? []), ...debug.symbols];
   const known = debug.symbols.length > 0 ? undefined : knownObjects(elf, regions);
-  const goStarts = goFunctions({ elf, regions, relocations }).starts ?? [];
+  const goStarts = goFunctions({ elf, regions, relocations }) ?? [];
   let functions = cutGaps(elf, symbols, dynamic, relocations, regions, pieces, gaps, references, goStarts);
   for (let round = 0; readHidden(collector, gaps, functions); round++) {
-    const found = collector.count - references.site.length;
-    if (round === MAX_ROUNDS || found > Math.max(MAX_HIDDEN, references.site.length * MAX_SHARE))
+    const hidden = collector.count - references.site.length;
+    if (round === MAX_ROUNDS || hidden > Math.max(MAX_HIDDEN, references.site.length * MAX_SHARE))
       fail(elf, 'its code is hidden behind what looks like other code');
     references = finish(collector);
     functions = cutGaps(elf, symbols, dynamic, relocations, regions, pieces, gaps, references, goStarts);

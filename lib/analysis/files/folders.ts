@@ -6,10 +6,15 @@ import { join } from 'node:path';
 /** Is told what is left out because there is too much of it. */
 export type Cut = (what: string) => void;
 
-/** What is in a folder; nothing if it is none, or cannot be read. */
-export function entriesOf(folder: string): readonly { name: string; isDirectory(): boolean }[] {
+/** What is in a folder, which then goes into `seen`; nothing if it is none, or cannot be read. */
+export function entriesOf(
+  folder: string,
+  seen?: Set<string>,
+): readonly { name: string; isDirectory(): boolean }[] {
   try {
-    return readdirSync(folder, { withFileTypes: true });
+    const entries = readdirSync(folder, { withFileTypes: true });
+    seen?.add(folder);
+    return entries;
   } catch {
     return [];
   }
@@ -34,8 +39,7 @@ export function eachLibrary(
   seen: Set<string>,
   found: (path: string) => void,
 ): void {
-  seen.add(folder);
-  for (const entry of entriesOf(folder)) {
+  for (const entry of entriesOf(folder, seen)) {
     const path = join(folder, entry.name);
     if (isLibrary(entry.name)) found(path);
     else if (depth > 0 && entry.isDirectory()) eachLibrary(path, depth - 1, seen, found);

@@ -2,9 +2,10 @@
 // executes them puts the folder and a name together while it runs (`%s/%s`, git's `git-remote-` and a protocol), so that in the code only
 // the folder stands as a whole.
 
-import { readdirSync, realpathSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { EM_X86_64, isElf } from '../../elf/file.ts';
+import { entriesOf } from './folders.ts';
 import { headOf, isExecutable } from './programs.ts';
 
 /** A folder that holds one package's own programs: `/usr/lib/git-core`, `/opt/x/libexec/y`. */
@@ -35,14 +36,6 @@ export function helpersIn(folder: string, seen: Set<string>): readonly string[] 
   };
   look(folder, DEPTH);
   return found.size > MOST_HELPERS || entries > MOST_ENTRIES ? undefined : [...found];
-}
-
-function entriesOf(folder: string) {
-  try {
-    return readdirSync(folder, { withFileTypes: true });
-  } catch {
-    return [];
-  }
 }
 
 function isNative(path: string): boolean {

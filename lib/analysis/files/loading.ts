@@ -97,12 +97,9 @@ export function settle(work: Work, withPlugins: boolean): void {
 
 function loadFamilies(work: Work): void {
   const { world, reach, question } = work;
-  const scripts = foldersOf([...work.scripts, ...question.words]);
-  const places: Places = {
-    programs: [...work.named],
-    home: question.environment.HOME,
-    scripts: scripts.length > 0 ? scripts : [process.cwd()],
-  };
+  const places: Places = { programs: [...work.named], home: question.environment.HOME };
+  const named = foldersOf([...work.scripts, ...question.words]);
+  const scripts = named.length > 0 ? named : [process.cwd()];
   const load = (name: string, exported: string, folders: readonly string[], filesIn: FilesIn) => {
     const by = world.definitions.get(exported)?.[0]?.module;
     const left = folders.filter((one) => !work.foldersDone.has(`${name} ${one}`));
@@ -119,8 +116,8 @@ function loadFamilies(work: Work): void {
       folders.flatMap((one) => placed(one, places)),
       (folder, origin) => familyFiles(folder, origin, work.files, cutOf(work)),
     );
-  load('Node addons', ADDONS, places.scripts, (folder) => addonsFor(folder, work.files));
-  load('Python modules', PYTHON, places.scripts, (folder) =>
+  load('Node addons', ADDONS, scripts, (folder) => addonsFor(folder, work.files));
+  load('Python modules', PYTHON, scripts, (folder) =>
     librariesBeside(folder, work.files).filter((path) => readSource(path).bytes.includes('PyInit_')),
   );
 }

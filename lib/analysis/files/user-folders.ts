@@ -67,8 +67,6 @@ export interface Places {
   /** Folders of the programs as they were named: a virtual environment has links to them. */
   readonly programs: readonly string[];
   readonly home: string | undefined;
-  /** Folders of scripts, those among the words of the command line, too; if there is none, the current one. */
-  readonly scripts: readonly string[];
 }
 
 /** A pattern for each place that its first sign stands for: `@` a program's folder, `~` the home. */

@@ -185,7 +185,7 @@ export function addModuleRoots(reach: Reach, module: Module, isFresh: boolean): 
 function addMethods(reach: Reach, module: Module): void {
   const { code } = module;
   const plain = goPlainFunctions(code);
-  for (const address of goFunctions(code).starts ?? code.functionStart)
+  for (const address of goFunctions(code) ?? code.functionStart)
     if (!plain.has(address)) visit(reach, { module, address }, KEPT, 0, 'method in Go');
 }
 
