@@ -17,9 +17,9 @@ function compile(name: string, source: string, ...options: string[]): string {
   return file;
 }
 
-function runsAlike(file: string, ...words: string[]): void {
+function runsAlike(file: string, words: readonly string[] = [], places = ['exec', 'main']): void {
   const bare = spawnSync(file, words, { encoding: 'utf8' });
-  for (const place of ['exec', 'main']) {
+  for (const place of places) {
     const held = spawnSync(
       process.execPath,
       [cli, '--auto', '--at', place, '--also', '@none', '--', file, ...words],
@@ -60,6 +60,27 @@ test('one that looks up users loads a name service with a C library of its own',
     '-static',
   );
   expect(analysisOf(file).unknown).toEqual([]);
-  runsAlike(file, 'nobody');
-  runsAlike(file, 'no-such-user');
+  runsAlike(file, ['nobody']);
+  runsAlike(file, ['no-such-user']);
+});
+
+test('one that lies far above what 40 bits name', () => {
+  const file = compile(
+    'high',
+    `static long call(long n, long a) {
+       long r;
+       __asm__ volatile("syscall" : "=a"(r) : "a"(n), "D"(a) : "rcx", "r11", "memory");
+       return r;
+     }
+     static long same(long n) { return call(n, 0); }
+     static long (*volatile pointer)(long) = same;
+     void begin(void) { call(231, pointer(39) == 0); }
+     __asm__(".globl _start\\n_start: and $-16, %rsp\\ncall begin\\nhlt\\n");`,
+    ...['-static', '-nostdlib', '-fPIC', '-no-pie', '-Wl,--no-relax,-Ttext-segment=0x100000000000'],
+  );
+  const { calls, unknown } = analysisOf(file);
+  expect(unknown).toEqual([]);
+  expect([...calls.keys()].sort()).toEqual(['exit_group', 'getpid', 'restart_syscall']);
+  // It has no C library, and so no main.
+  runsAlike(file, [], ['exec']);
 });

@@ -30,14 +30,19 @@ export type Way =
   | { readonly kind: 'unsure'; readonly why: string }
   | { readonly kind: 'lost'; readonly why: string };
 
-const known = new KeptWhileReached<number, readonly Way[]>();
+const known = new KeptWhileReached<Module, Map<number, readonly Way[]>>();
 
 /** All ways to an instruction of code that was reached. Asked only once nothing more is reached. */
-export const waysTo = (reach: Reach, spot: Spot, index: number): readonly Way[] =>
-  known.get(reach, keyOf(spot), () => {
-    const ways = [...findWays(reach, spot, index)];
-    return ways.length > 0 ? ways : [{ kind: 'lost', why: 'no way leads here' }];
-  });
+export function waysTo(reach: Reach, spot: Spot, index: number): readonly Way[] {
+  const own = known.get(reach, spot.module, () => new Map());
+  let ways = own.get(spot.address);
+  if (ways === undefined) {
+    ways = [...findWays(reach, spot, index)];
+    if (ways.length === 0) ways = [{ kind: 'lost', why: 'no way leads here' }];
+    own.set(spot.address, ways);
+  }
+  return ways;
+}
 
 function* findWays(reach: Reach, spot: Spot, index: number): Generator<Way> {
   const { module, address } = spot;
@@ -167,53 +172,55 @@ function isLabel({ module }: Spot, index: number, position: number, kind: number
   );
 }
 
-/** Words in memory that hold an address of code, by that address. */
+/** Words in memory that hold an address of one file's code, by that address. */
 interface Words {
-  readonly modules: number;
   /** Ascending. */
   readonly target: Float64Array;
+  /** Where each stands: the file, by its index in the world, and the address there. */
+  readonly file: Uint32Array;
   readonly place: Float64Array;
 }
 
-const words = new WeakMap<Reach, Words>();
+const words = new WeakMap<Reach, { modules: number; byModule: ReadonlyMap<Module, Words> }>();
 
 /** Words that the loader fills with an address of code, and words of files at fixed addresses that are a function's. */
-function* wordsTo(reach: Reach, spot: Spot): Generator<Spot> {
+function* wordsTo(reach: Reach, { module, address }: Spot): Generator<Spot> {
   const { modules } = reach.world;
   let all = words.get(reach);
   if (all === undefined || all.modules !== modules.length) {
-    all = allWords(reach);
+    all = { modules: modules.length, byModule: allWords(reach) };
     words.set(reach, all);
   }
-  const key = keyOf(spot);
-  for (let at = lastNotAbove(all.target, key); at >= 0 && all.target[at] === key; at--) {
-    const place = all.place[at]!;
-    yield { module: modules[Math.floor(place / PER_MODULE)]!, address: place % PER_MODULE };
-  }
+  const own = all.byModule.get(module);
+  if (own === undefined) return;
+  for (let at = lastNotAbove(own.target, address); at >= 0 && own.target[at] === address; at--)
+    yield { module: modules[own.file[at]!]!, address: own.place[at]! };
 }
 
-function allWords(reach: Reach): Words {
+function allWords(reach: Reach): ReadonlyMap<Module, Words> {
   const { modules } = reach.world;
-  const targets: number[] = [];
-  const places: number[] = [];
+  const lists = modules.map(() => ({
+    targets: [] as number[],
+    files: [] as number[],
+    places: [] as number[],
+  }));
+  const add = (target: Spot, module: Module, place: number) => {
+    const { targets, files, places } = lists[target.module.index]!;
+    targets.push(target.address);
+    files.push(module.index);
+    places.push(place);
+  };
   for (const module of modules) {
     const { relocations, isFixed, regions, elf, functionStart } = module.code;
     for (let index = 0; index < relocations.count; index++) {
-      // No memory of a file lies there: the loader ends when it writes to it.
-      if (relocations.place[index]! >= PER_MODULE) continue;
-      const place = module.index * PER_MODULE + relocations.place[index]!;
       for (const target of relocationTargets(reach.world, module, index)) {
         const { code } = target.module;
         if (code.regions[regionAt(code, target.address)]?.isCode !== true) continue;
-        targets.push(keyOf(target));
-        places.push(place);
+        add(target, module, relocations.place[index]!);
       }
     }
     if (functionStart.length === 0) continue;
-    for (const { target, place } of goMethods(module)) {
-      targets.push(module.index * PER_MODULE + target);
-      places.push(module.index * PER_MODULE + place);
-    }
+    for (const { target, place } of goMethods(module)) add({ module, address: target }, module, place);
     if (!isFixed) continue;
     const first = functionStart[0]!;
     const last = functionStart.at(-1)!;
@@ -222,17 +229,23 @@ function allWords(reach: Reach): Words {
       forEachWord(elf, region, region.start, region.end, (address, value) => {
         if (value < first || value > last || functionStart[lastNotAbove(functionStart, value)] !== value)
           return;
-        targets.push(module.index * PER_MODULE + value);
-        places.push(module.index * PER_MODULE + address);
+        add({ module, address: value }, module, address);
       });
     }
   }
-  const order = Uint32Array.from(targets, (_, index) => index).sort((a, b) => targets[a]! - targets[b]!);
-  return {
-    modules: modules.length,
-    target: Float64Array.from(order, (index) => targets[index]!),
-    place: Float64Array.from(order, (index) => places[index]!),
-  };
+  return new Map(
+    lists.map(({ targets, files, places }, module) => {
+      const order = Uint32Array.from(targets, (_, index) => index).sort((a, b) => targets[a]! - targets[b]!);
+      return [
+        modules[module]!,
+        {
+          target: Float64Array.from(order, (index) => targets[index]!),
+          file: Uint32Array.from(order, (index) => files[index]!),
+          place: Float64Array.from(order, (index) => places[index]!),
+        },
+      ];
+    }),
+  );
 }
 
 /** Go's descriptions of types name methods by their distance from the code's start (internal/abi/type.go, Method), for
@@ -259,7 +272,3 @@ function* goMethods({ code }: Module): Generator<{ target: number; place: number
     }
   }
 }
-
-/** Addresses are far below; a number holds both exactly. */
-const PER_MODULE = 2 ** 40;
-const keyOf = ({ module, address }: Spot) => module.index * PER_MODULE + address;
