@@ -1,7 +1,7 @@
 // Functions that are looked up by names which are not known. Whoever asks for one may have got its name from any file, so once a name is
 // lost (lookups.ts) every text counts that is the name of a function.
 
-import { addLookup } from '../reach/reach.ts';
+import { addLookup } from '../reach/beginnings.ts';
 import { isComputed } from '../values/values.ts';
 import type { Work } from '../work.ts';
 import { functionNames } from './lookups.ts';

@@ -6,16 +6,9 @@ import { EM_X86_64, isElf, readSource } from '../../elf/file.ts';
 import { findLibrary } from '../../elf/search.ts';
 import { SandboxError } from '../../errors.ts';
 import { LEFT_OUT } from '../cache.ts';
-import {
-  addEntry,
-  addExports,
-  addModuleRoots,
-  addSurface,
-  isImportReached,
-  type Reach,
-  release,
-  run,
-} from '../reach/reach.ts';
+import { addEntry, addExports, addModuleRoots, addSurface } from '../reach/beginnings.ts';
+import { release, run } from '../reach/follow.ts';
+import { isImportReached, type Reach } from '../reach/reach.ts';
 import type { Work } from '../work.ts';
 import { ADDONS, addonsFor } from './addons.ts';
 import { configuredLibraries, librariesIn, librariesNamed } from './configuration.ts';

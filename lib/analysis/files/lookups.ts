@@ -4,7 +4,8 @@
 
 import { functionAt, regionAt } from '../code/code.ts';
 import { KeptWhileReached } from '../kept.ts';
-import { addLookup, isReached } from '../reach/reach.ts';
+import { addLookup } from '../reach/beginnings.ts';
+import { isReached } from '../reach/reach.ts';
 import { type Addresses, addressesBefore, type Lost, valuesBefore } from '../values/values.ts';
 import type { Work } from '../work.ts';
 import { DSO_LOOKUPS, isOpenssls } from './openssl.ts';

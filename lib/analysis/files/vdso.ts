@@ -4,7 +4,8 @@
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { parseElf } from '../../elf/file.ts';
 import { functionAt } from '../code/code.ts';
-import { addExports, addRoot, isFunctionReached, type Reach } from '../reach/reach.ts';
+import { addExports, addRoot } from '../reach/beginnings.ts';
+import { isFunctionReached, type Reach } from '../reach/reach.ts';
 import { addModule, type Module, type World } from './world.ts';
 
 export const VDSO = '[vdso]';

@@ -176,7 +176,6 @@ function addFile(world: World, path: string, interpreter: string | undefined): M
   return world.byPath.get(real) ?? addModule(world, real, readElf(real), interpreter);
 }
 
-/** Adds what has been read already, such as the vDSO. */
 /** Whether a file names a function that is another file's. */
 export function imports(module: Module | undefined, name: RegExp): boolean {
   return module?.code.dynamic?.symbols.some((one) => !one.defined && name.test(one.name)) === true;

@@ -8,8 +8,9 @@ import type { Module } from '../files/world.ts';
 import { keptFor } from '../kept.ts';
 import { referencesTo } from '../values/bodies.ts';
 import { isMutexPossible } from './ceilings.ts';
+import { release } from './follow.ts';
 import { CEILINGS, RPC } from './held-back.ts';
-import { isAwaited, isReached, type Reach, release } from './reach.ts';
+import { isAwaited, isReached, type Reach } from './reach.ts';
 
 const conditions: readonly (readonly [what: string, isPossible: (reach: Reach) => boolean])[] = [
   [CEILINGS, isMutexPossible],

@@ -11,21 +11,10 @@ import { flow, found } from '../code/x86-64/lengths.ts';
 import { VDSO } from '../files/vdso.ts';
 import type { Module, Spot, World } from '../files/world.ts';
 import { endsThere, readAt } from '../values/bodies.ts';
+import { addLookup, addModuleRoots, addRoot, addSurface, addTaken, addWord } from './beginnings.ts';
 import { flightFrom } from './flight.ts';
-import {
-  addLookup,
-  addModuleRoots,
-  addRoot,
-  addSurface,
-  addTaken,
-  addWord,
-  leadsNowhere,
-  newReach,
-  type Reach,
-  reachedFunctions,
-  run,
-  stillAwaited,
-} from './reach.ts';
+import { run } from './follow.ts';
+import { leadsNowhere, newReach, type Reach, reachedFunctions, stillAwaited } from './reach.ts';
 
 export interface Later {
   /** What can be reached from main on; undefined: that is not known, and `why` says why. */
