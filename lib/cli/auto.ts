@@ -2,7 +2,7 @@
 // the run path; the analysis itself is loaded only where there is none.
 
 import { type Answer, LEFT_OUT, type Question, recall } from '../analysis/cache.ts';
-import { SandboxError } from '../errors.ts';
+import { LaunchError, SandboxError } from '../errors.ts';
 import { rawWords } from '../launch/argv.ts';
 import { findProgram } from '../launch/search.ts';
 import { parsePolicy } from '../policy/language/parse.ts';
@@ -51,6 +51,8 @@ function ask(answerer: Answerer, question: Question, version: string): Answer {
   } catch (cause) {
     if (!(cause instanceof Error) || !('advice' in cause)) throw cause;
     const { advice } = cause as SandboxError;
+    if ('exitStatus' in cause)
+      throw new LaunchError(cause.message, (cause as LaunchError).exitStatus, { advice, cause });
     throw new SandboxError(cause.message, { advice, cause });
   }
 }

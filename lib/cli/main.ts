@@ -21,7 +21,9 @@ export async function main(words: readonly string[]): Promise<number> {
     writeAll(1, isVersion ? `${version()}\n` : `${await forAll().getHelp()}\n`);
     return 0;
   } catch (error) {
-    return report(error, 2, words.includes('--json'));
+    report(error, 2, words.includes('--json'));
+    // Whatever was wrong: nothing was to be started here, and the statuses of a start would say so.
+    return 2;
   }
 }
 

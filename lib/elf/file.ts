@@ -64,16 +64,34 @@ export interface ElfFile extends Source {
   readonly interpreter: string | undefined;
 }
 
-/** Reads a file of at most 2 GB. Throws ElfError; errors of the file system come through as they are. */
+/** Reads a file of at most 2 GB. Throws ElfError. */
 export function readElf(file: string): ElfFile {
   return parseElf(readSource(file));
 }
 
 /** A file's content. Throws ElfError for what is no file: a device or a pipe may have no end, or wait for one. */
 export function readSource(file: string): Source {
-  if (!statSync(file).isFile())
-    throw new ElfError(`${file}: not a regular file`, { advice: 'name a program, a library or a script' });
-  return { file, bytes: readFileSync(file) };
+  return reading(file, () => {
+    if (!statSync(file).isFile())
+      throw new ElfError(`${file}: not a regular file`, { advice: 'name a program, a library or a script' });
+    return { file, bytes: readFileSync(file) };
+  });
+}
+
+/** What comes of a file; what the file system says against it becomes an ElfError, whose cause is the system's. */
+export function reading<Read>(file: string, read: () => Read): Read {
+  try {
+    return read();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === undefined) throw error;
+    if (code === 'ENOENT')
+      throw new ElfError(`${file}: no such file`, { advice: 'check the path', cause: error });
+    throw new ElfError(`${file}: cannot be read (${code})`, {
+      advice: 'what is to be analysed has to be readable',
+      cause: error,
+    });
+  }
 }
 
 export function isElf(bytes: Uint8Array): boolean {

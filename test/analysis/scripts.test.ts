@@ -42,6 +42,24 @@ test('a script that starts only another one of the same shell, which starts prog
   expect(held(outer)).toEqual(start(outer));
 });
 
+test.each([
+  ['is missing', '#!/nonexistent/shell\n', 127, '"/nonexistent/shell" does not exist'],
+  ['a line ending of Windows', '#!/bin/sh\r\n', 127, '"/bin/sh\\r" does not exist'],
+  ['a folder', '#!/usr\n', 126, '"/usr" cannot be read as a program'],
+])('an interpreter that there is none of: %s', (what, text, status, says) => {
+  const file = script(what, text);
+  expect(start(file).status).toBeNull();
+  const advice = 'install it, or correct the #! line';
+  const stderr = `sandbox-run: ${file}: its interpreter ${says}\n  ${advice}\n`;
+  expect(held(file)).toEqual({ status, stdout: '', stderr });
+});
+
+test('a first line that ends in a NUL', () => {
+  const file = script('cut', '#!/bin/sh\0 -x\necho "$-"\n');
+  expect(start(file).stdout).not.toContain('x');
+  expect(held(file)).toEqual(start(file));
+});
+
 test('a script with an archive behind it', () => {
   const file = script('installer', `#!/bin/sh\ntail -c 3 "$0" | wc -c\nexit 4\n\0${'x'.repeat(2 ** 21)}`);
   expect(start(file)).toEqual({ status: 4, stdout: '3\n', stderr: '' });

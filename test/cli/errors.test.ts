@@ -1,6 +1,7 @@
 // What people see when something is wrong: one line that says what, the place with a caret, and what to do; colour on a terminal
 // alone; JSON for machines; the status that says who failed.
 
+import { chmodSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { errorAsJson, renderError } from '../../lib/cli/report.ts';
 import { PolicyError, UsageError } from '../../lib/errors.ts';
@@ -8,6 +9,10 @@ import { file } from '../kernel/stage.ts';
 import { onTerminal, sandboxRun } from './command.ts';
 
 const bad = file('default kill\nallow read,\n  wirte, close\n', 'errors/bad.policy');
+const orphan = file('#!/nonexistent\n', 'errors/orphan');
+chmodSync(orphan, 0o755);
+const UNWRITABLE =
+  /^sandbox-run: cannot write \/nonexistent\/x: ENOENT\n {2}check that its folder exists and that you may write there\n$/;
 const ESCAPE = '\u001b';
 
 describe('before a start: 125', () => {
@@ -118,6 +123,27 @@ describe('commands: 2', () => {
       'an unknown format',
       ['compile', '--allow', 'read', '--format', 'elf'],
       /--format elf: expected one of bpf, listing, c, json/,
+    ],
+    [
+      'a filter for a folder that is not there',
+      ['compile', '--allow', 'read', '-o', '/nonexistent/x'],
+      UNWRITABLE,
+    ],
+    ['a policy for a folder that is not there', ['analyze', 'true', '-o', '/nonexistent/x'], UNWRITABLE],
+    [
+      'a report for a folder that is not there',
+      ['analyze', 'true', '--report', '/nonexistent/x'],
+      UNWRITABLE,
+    ],
+    [
+      'a plug-in that is not there',
+      ['analyze', 'true', '--plugin', '/nonexistent'],
+      /^sandbox-run: \/nonexistent: no such file\n/,
+    ],
+    [
+      'an interpreter that is not there',
+      ['analyze', orphan],
+      /its interpreter "\/nonexistent" does not exist\n/,
     ],
     ['an unknown call', ['check', '--allow', 'read', 'wirte'], /no system call is called "wirte"/],
     [

@@ -148,7 +148,26 @@ describe('libraries and scripts', () => {
   test.each([
     ['#!/bin/sh\n', '/bin/sh', undefined],
     ['#! /usr/bin/env  python3 -E\nx', '/usr/bin/env', 'python3 -E'],
+    ['#!\t/bin/sh -e \t\nx', '/bin/sh', '-e'],
+    ['#!/bin/sh', '/bin/sh', undefined],
+    ['#!/bin/sh\r\nx', '/bin/sh\r', undefined],
+    ['#!/bin/sh\0-e\nx', '/bin/sh', undefined],
+    ['#!/bin/sh -e\0x\nx', '/bin/sh', '-e'],
+    [`#!/bin/sh ${'x'.repeat(300)}\n`, '/bin/sh', 'x'.repeat(245)],
+    [`#!/${'x'.repeat(251)} \n`, `/${'x'.repeat(251)}`, undefined],
+    ['#!/b\u00e9\n', '/b\u00e9', undefined],
+    ['#!', '', undefined],
   ])('%j', (text, interpreter, argument) => {
     expect(readShebang(Buffer.from(text))).toEqual({ interpreter, argument });
+  });
+
+  test.each([
+    '#!\n/bin/sh',
+    '#! \t \nx',
+    `#!/${'x'.repeat(300)}\n`,
+    `#!${' '.repeat(300)}/bin/sh\n`,
+    '# !/bin/sh\n',
+  ])('no script to the kernel: %j', (text) => {
+    expect(readShebang(Buffer.from(text))).toBeUndefined();
   });
 });

@@ -2,9 +2,9 @@
 
 import { accessSync, closeSync, constants, openSync, readSync, realpathSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { isElf } from '../../elf/file.ts';
+import { isElf, reading } from '../../elf/file.ts';
 import { readShebang } from '../../elf/script.ts';
-import { SandboxError } from '../../errors.ts';
+import { LaunchError, SandboxError } from '../../errors.ts';
 
 export interface Start {
   /** The ELF program that the kernel loads. */
@@ -24,12 +24,14 @@ export function searchPathOf(environment: Readonly<Record<string, string | undef
 const MAX_SCRIPTS = 5;
 const MAX_TEXT = 1024 * 1024;
 
-/** Follows `#!` lines, and `env NAME` in them. Throws SandboxError where there is no program at the end. */
+/** Follows `#!` lines, and `env NAME` in them. Throws SandboxError where there is no program at the end; LaunchError where an interpreter
+ * stands in the way that is missing (127) or cannot be executed (126). */
 export function startOf(path: string, searchPath: string): Start {
   const scripts: string[] = [];
   let at = path;
   for (let depth = 0; depth <= MAX_SCRIPTS; depth++) {
-    const head = headOf(at);
+    const script = scripts.at(-1);
+    const head = script === undefined ? headOf(at) : headOfInterpreter(script, at);
     if (isElf(head)) return { program: realpathSync(at), named: at, scripts };
     const shebang = readShebang(head);
     if (shebang === undefined) {
@@ -51,6 +53,21 @@ export function startOf(path: string, searchPath: string): Start {
   });
 }
 
+function headOfInterpreter(script: string, path: string): Buffer {
+  try {
+    return headOf(path);
+  } catch (cause) {
+    if (!(cause instanceof SandboxError)) throw cause;
+    const isMissing = (cause.cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';
+    throw new LaunchError(
+      // Quoted: a line that was written elsewhere can end in a carriage return.
+      `${script}: its interpreter ${JSON.stringify(path)} ${isMissing ? 'does not exist' : 'cannot be read as a program'}`,
+      isMissing ? 127 : 126,
+      { advice: 'install it, or correct the #! line', cause },
+    );
+  }
+}
+
 function notProgram(path: string): SandboxError {
   return new SandboxError(`${path}: neither a program nor a script`, {
     advice: 'name a 64-bit ELF program, or a script',
@@ -59,9 +76,11 @@ function notProgram(path: string): SandboxError {
 
 /** The first 256 bytes of a file. */
 export function headOf(path: string): Buffer {
-  // Opening a pipe would wait for its other end.
-  if (!statSync(path).isFile()) throw notProgram(path);
-  return beginningOf(path, 256);
+  return reading(path, () => {
+    // Opening a pipe would wait for its other end.
+    if (!statSync(path).isFile()) throw notProgram(path);
+    return beginningOf(path, 256);
+  });
 }
 
 /** The file that a name means in PATH, if it can be executed. */

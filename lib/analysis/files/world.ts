@@ -5,7 +5,7 @@
 import { readFileSync, realpathSync } from 'node:fs';
 import { ElfError } from '../../elf/bytes.ts';
 import { type ElfSymbol, readDynamic, STT_TLS } from '../../elf/dynamic.ts';
-import { type ElfFile, readElf } from '../../elf/file.ts';
+import { type ElfFile, readElf, reading } from '../../elf/file.ts';
 import { firstFrom } from '../../elf/order.ts';
 import { relocationTypes } from '../../elf/relocations.ts';
 import { findLibrary, LOADER_CACHE, type Requester } from '../../elf/search.ts';
@@ -118,7 +118,7 @@ export function addPlugin(
 ): readonly Module[] {
   const before = world.modules.length;
   world.looked.add(path);
-  const real = realpathSync(path);
+  const real = reading(path, () => realpathSync(path));
   if (!world.byPath.has(real)) {
     const elf = readElf(real);
     const dynamic = readDynamic(elf);

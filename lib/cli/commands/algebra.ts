@@ -10,8 +10,8 @@ import type { Policy } from '../../policy/model.ts';
 import type { Command } from '../command.ts';
 import { wantedAbis } from '../machine.ts';
 import { type Option, policyOptions } from '../options.ts';
+import { output } from '../output.ts';
 import { abiOf, policyOf, readingOptions, readSubject } from '../subjects.ts';
-import { output } from './compile.ts';
 
 const options: readonly Option[] = [
   ...readingOptions(policyOptions),

@@ -1,6 +1,5 @@
 // `analyze`: the policy that --auto would start a program under, with the reason for each call.
 
-import { writeFileSync } from 'node:fs';
 import { UsageError } from '../../errors.ts';
 import { findProgram } from '../../launch/search.ts';
 import { isSyscallName } from '../../linux/syscalls.ts';
@@ -8,6 +7,7 @@ import { printPolicy } from '../../policy/language/print.ts';
 import { unbounded } from '../auto.ts';
 import type { Command } from '../command.ts';
 import { analysisOptions } from '../options.ts';
+import { writeTo } from '../output.ts';
 import { writeAll } from '../report.ts';
 
 export const analyzeCommand: Command = {
@@ -80,9 +80,9 @@ export const analyzeCommand: Command = {
     if (words.report !== undefined) {
       const { reportData } = await import('../../analysis/report/data.ts');
       const { reportPage } = await import('../../analysis/report/html.ts');
-      writeFileSync(words.report as string, reportPage(reportData(analysis, found)));
+      writeTo(words.report as string, reportPage(reportData(analysis, found)));
     }
-    if (words.output !== undefined) writeFileSync(words.output as string, policy);
+    if (words.output !== undefined) writeTo(words.output as string, policy);
     else if (words.json !== true && words.report === undefined) writeAll(1, policy);
     if (words.json === true) {
       const { programs, notices, calls, execRefused, reach } = analysis;

@@ -1,14 +1,13 @@
 // `compile`: a policy as a program, for this launcher or for others that take one.
 
-import { writeFileSync } from 'node:fs';
 import { disassemble } from '../../bpf/disassemble.ts';
 import type { Program } from '../../bpf/instruction.ts';
 import { compile, encodeAll } from '../../compiler/compile.ts';
 import { SandboxError, UsageError } from '../../errors.ts';
 import type { Abi } from '../../linux/abi.ts';
-import type { Command, CommandWords } from '../command.ts';
+import type { Command } from '../command.ts';
 import { policyOptions } from '../options.ts';
-import { writeAll } from '../report.ts';
+import { output } from '../output.ts';
 import { policyFrom, servedAnywhere } from '../sources.ts';
 
 const formats = ['bpf', 'listing', 'c', 'json'] as const;
@@ -82,26 +81,4 @@ function cText(program: Program, index: number): string {
   const hex = (value: number) => `0x${value.toString(16)}`;
   const rows = program.map(({ code, jt, jf, k }) => `  {${hex(code)}, ${jt}, ${jf}, ${hex(k)}},\n`).join('');
   return `/* struct sock_filter of <linux/filter.h> */\nstatic const struct sock_filter filter${index === 0 ? '' : index}[] = {\n${rows}};\n`;
-}
-
-/** To -o's file or standard output. */
-export function output(words: CommandWords, content: string | Uint8Array): void {
-  const file = words.output as string | undefined;
-  if (file === undefined) {
-    if (typeof content !== 'string' && process.stdout.isTTY) {
-      throw new UsageError('a raw program is no text for a terminal', {
-        advice: 'give -o FILE, or send it to a pipe',
-      });
-    }
-    writeAll(1, content);
-    return;
-  }
-  try {
-    writeFileSync(file, content);
-  } catch (error) {
-    throw new SandboxError(`cannot write ${file}: ${(error as NodeJS.ErrnoException).code}`, {
-      advice: 'check that its folder exists and that you may write there',
-      cause: error,
-    });
-  }
 }

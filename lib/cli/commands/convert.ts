@@ -10,9 +10,9 @@ import { parseStatement } from '../../policy/language/parse.ts';
 import type { Command } from '../command.ts';
 import { loadFormats } from '../files.ts';
 import { policyOptions } from '../options.ts';
+import { output } from '../output.ts';
 import { writeAll } from '../report.ts';
 import { policyFrom, servedAnywhere } from '../sources.ts';
-import { output } from './compile.ts';
 
 /** Something that restricts was lost. */
 const LOST = 3;
