@@ -1,7 +1,7 @@
 // What `learn` writes: the policy and the recording, each whole or not at all.
 
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { SandboxError } from '../errors.ts';
+import { existsSync, readFileSync } from 'node:fs';
+import { writeWhole } from '../launch/whole.ts';
 import { parsePolicy } from '../policy/language/parse.ts';
 import { learnPolicy } from '../supervise/learn.ts';
 import { newUses, printRecording, type Recording } from '../supervise/recording.ts';
@@ -17,7 +17,7 @@ export function writeLearnt(
   quiet: boolean,
 ): void {
   const { output, record } = writes;
-  if (record !== undefined) replace(record, recordings.map(printRecording).join(''));
+  if (record !== undefined) writeWhole(record, recordings.map(printRecording).join(''));
   if (output === undefined && record !== undefined) return;
   const before =
     output !== undefined && writes.merge && existsSync(output) ? readFileSync(output, 'utf8') : undefined;
@@ -28,7 +28,7 @@ export function writeLearnt(
       : { onto: { text: before, policy: parsePolicy(before, { file: output! }) } }),
   });
   if (output === undefined) writeAll(fd, learnt.text);
-  else replace(output, learnt.text);
+  else writeWhole(output, learnt.text);
   if (quiet) return;
   if (output !== undefined) writeAll(2, `sandbox-run: learnt ${output}\n`);
   for (const doubt of learnt.doubts) writeAll(2, `  ${doubt}\n`);
@@ -47,15 +47,4 @@ export function stabilityText(recordings: readonly Recording[]): string {
       return `run ${index + 1} (${command}): ${news.length} new uses of ${calls.length} calls${which}\n`;
     })
     .join('');
-}
-
-/** A reader finds the old file or the new one. */
-function replace(file: string, text: string): void {
-  const partial = `${file}.${process.pid}`;
-  try {
-    writeFileSync(partial, text);
-    renameSync(partial, file);
-  } catch (error) {
-    throw new SandboxError(`cannot write ${file}: ${(error as Error).message}`, { cause: error });
-  }
 }

@@ -120,6 +120,11 @@ describe.each(users)('as $name', (user) => {
     const unwritable = run('learn', '-o', '/does/not/exist/policy', '--', 'echo', 'started');
     expect(unwritable).toMatchObject({ status: 125, stdout: '' });
     expect(unwritable.stderr).toContain('/does/not/exist');
+    for (const words of [[], ['--merge']])
+      expect(run('learn', ...words, '-o', folder, '--', 'echo', 'started')).toMatchObject({
+        status: 125,
+        stdout: '',
+      });
     expect(run('learn', '--merge', '--', 'true').stderr).toContain('-o FILE');
     writeFileSync(at('bad'), 'not a recording\n');
     const bad = run('learn', '--replay', at('bad'));
