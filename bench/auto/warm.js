@@ -9,14 +9,15 @@ import { fileURLToPath } from 'node:url';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const cli = join(here, '..', '..', 'bin', 'sandbox-run.cjs');
-const { NODE_EXTRA_CA_CERTS: _, NODE_OPTIONS: __, ...inherited } = process.env;
+/** Debian's programs and this Node, whatever else a user has in PATH. */
+const PATH = `/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:${dirname(process.execPath)}`;
 
 /** In ms, the medians of `rounds` starts of each program: bare, under its policy as a file, under --auto, and how much the
  * last one takes longer than the one before. */
 export function warmStarts(commands, rounds) {
   const folder = mkdtempSync(join(tmpdir(), 'sandbox-run-warm-'));
   try {
-    const env = { ...inherited, XDG_CACHE_HOME: folder };
+    const env = { PATH, HOME: folder, XDG_CACHE_HOME: folder };
     const run = (program, ...words) => {
       const result = spawnSync(program, words, { env, encoding: 'utf8', maxBuffer: 1 << 26 });
       if (result.status !== 0) throw new Error(`${program} ${words.join(' ')}: ${result.stderr}`);
