@@ -37,7 +37,7 @@ export function feasible(graph: Graph, node: Node): Node {
   return go(node, new Map());
 }
 
-/** Words that are tested under more than one mask. */
+/** Words that are tested under more than one mask, or under one that leaves bits out: not every number is what it makes of a word. */
 function entangled(node: Node): ReadonlySet<number> {
   const masks = new Map<number, Set<number>>();
   const seen = new Set<Node>();
@@ -49,7 +49,8 @@ function entangled(node: Node): ReadonlySet<number> {
     for (const target of one.targets) visit(target);
   };
   visit(node);
-  return new Set([...masks].filter(([, found]) => found.size > 1).map(([offset]) => offset));
+  const isWhole = (found: ReadonlySet<number>) => found.size === 1 && found.has(0xffffffff);
+  return new Set([...masks].filter(([, found]) => !isWhole(found)).map(([offset]) => offset));
 }
 
 /** Whether any call gets an answer that `isMeant` picks. The decision must be feasible. */

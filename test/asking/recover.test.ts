@@ -116,6 +116,28 @@ test('a proof that fails is an error, and so is what no policy can say', () => {
   expect(() => recover(byPlace, 'program', 'x86_64')).toThrow(/instruction pointer|without looking/);
 });
 
+test('an answer for numbers that a mask leaves of no word is nobody’s', () => {
+  // No word has bit 0 left: of 4 … 5 only 4 is one, and 5 alone would be killed.
+  const { policies } = recover(
+    [
+      one(0x20, 4),
+      one(0x15, 0xc000003e, 0, 7),
+      one(0x20, 0),
+      one(0x15, 1, 0, 5),
+      one(0x20, 16),
+      one(0x54, 0xfffffffe),
+      one(0x15, 5, 3, 0),
+      one(0x35, 4, 0, 1),
+      one(0x06, EPERM),
+      one(0x06, ALLOW),
+      one(0x06, KILL),
+    ],
+    'program',
+    'x86_64',
+  );
+  expect(policies.map((policy) => printPolicy(policy)).join()).not.toContain('kill write');
+});
+
 test('architectures above a known one that are answered otherwise are not taken for the rest', () => {
   // arch >= i386's, but not beyond: a range that only begins with an architecture that we know.
   const program = [
