@@ -6,7 +6,8 @@ import { join } from 'node:path';
 /** Is told what is left out because there is too much of it. */
 export type Cut = (what: string) => void;
 
-/** What is in a folder, which then goes into `seen`; nothing if it is none, or cannot be read. */
+/** What is in a folder; nothing if it is none, or cannot be read. It goes into `seen`, and so does a place where there is nothing yet:
+ * only a file there is no folder. */
 export function entriesOf(
   folder: string,
   seen?: Set<string>,
@@ -15,7 +16,8 @@ export function entriesOf(
     const entries = readdirSync(folder, { withFileTypes: true });
     seen?.add(folder);
     return entries;
-  } catch {
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOTDIR') seen?.add(folder);
     return [];
   }
 }
