@@ -3,7 +3,7 @@
 // not touch process.stdout (run.ts), and is loaded without yargs.
 
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { accessSync, constants, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import type { Program } from '../bpf/instruction.ts';
@@ -18,6 +18,7 @@ import type { Policy } from '../policy/model.ts';
 import { parseRecordings, type Recording } from '../supervise/recording.ts';
 import { granted } from '../supervise/siblings.ts';
 import { encodeJob, type Writes } from '../supervise/wire.ts';
+import { isReplaceable } from '../whole.ts';
 import { learn as command } from './commands/learn.ts';
 import { loadFormats, readPolicyFile } from './files.ts';
 import { nativeAbi } from './machine.ts';
@@ -158,7 +159,7 @@ async function run(words: readonly string[], options: LearnWords, writes: Writes
 function mustBeWritable(file: string): void {
   try {
     accessSync(dirname(file), constants.W_OK);
-    if (statSync(file, { throwIfNoEntry: false })?.isDirectory() === true) throw new Error('it is a folder');
+    if (!isReplaceable(file)) throw new Error('it is no regular file');
   } catch (error) {
     throw new LaunchError(`cannot write ${file}: ${(error as Error).message}`, 125, {
       advice: 'name a file in a folder that exists and can be written to',

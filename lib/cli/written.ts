@@ -1,11 +1,11 @@
 // What `learn` writes: the policy and the recording, each whole or not at all.
 
 import { existsSync, readFileSync } from 'node:fs';
-import { writeWhole } from '../launch/whole.ts';
 import { parsePolicy } from '../policy/language/parse.ts';
 import { learnPolicy } from '../supervise/learn.ts';
 import { newUses, printRecording, type Recording } from '../supervise/recording.ts';
 import type { Writes } from '../supervise/wire.ts';
+import { writeWhole } from '../whole.ts';
 import { writeAll } from './report.ts';
 
 /** Writes what was asked for, and says on standard error what it is unsure of. Without a file the policy goes to descriptor

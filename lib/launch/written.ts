@@ -3,9 +3,9 @@
 import { readFileSync } from 'node:fs';
 import { SandboxError } from '../errors.ts';
 import { nativeFile } from '../native.ts';
+import { writeWhole } from '../whole.ts';
 import { packLauncher } from './pack.ts';
 import type { Payload } from './payload.ts';
-import { writeWhole } from './whole.ts';
 
 /** Writes it whole or not at all: a half-written launcher must not lie where somebody starts it. Throws SandboxError. */
 export function writeLauncher(file: string, payload: Payload): void {

@@ -3,11 +3,11 @@
 //
 // If this process dies, the kernel answers refused calls with ENOSYS: they stay refused (seccomp_unotify(2)).
 
-import { renameSync, writeFileSync } from 'node:fs';
 import { abis } from '../linux/abi.ts';
 import type { Addon } from '../native.ts';
 import { permits } from '../policy/action.ts';
 import type { Action } from '../policy/model.ts';
+import { writeWhole } from '../whole.ts';
 import { answerRefusal } from './answer.ts';
 import { type Judging, judge, suggestionFor } from './judge.ts';
 import { programOf } from './process.ts';
@@ -158,12 +158,10 @@ export function explainRefusals(explaining: Explaining): void {
   }
 }
 
-/** Complete at any moment: a reader finds the old one or the new one. */
 function writeSuggestion(file: string, policy: string, teller: Teller): void {
   try {
-    writeFileSync(`${file}.new`, policy);
-    renameSync(`${file}.new`, file);
+    writeWhole(file, policy);
   } catch (error) {
-    teller.warn(`cannot write ${file}: ${(error as Error).message}`);
+    teller.warn((error as Error).message);
   }
 }

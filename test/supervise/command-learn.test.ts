@@ -120,6 +120,8 @@ describe.each(users)('as $name', (user) => {
     const unwritable = run('learn', '-o', '/does/not/exist/policy', '--', 'echo', 'started');
     expect(unwritable).toMatchObject({ status: 125, stdout: '' });
     expect(unwritable.stderr).toContain('/does/not/exist');
+    for (const place of ['/dev/null', '/dev/stdout'])
+      expect(run('learn', '-o', place, '--', 'true').stderr).toMatch(/no regular file|EACCES/);
     for (const words of [[], ['--merge']])
       expect(run('learn', ...words, '-o', folder, '--', 'echo', 'started')).toMatchObject({
         status: 125,
