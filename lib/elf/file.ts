@@ -85,12 +85,13 @@ export function reading<Read>(file: string, read: () => Read): Read {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === undefined) throw error;
-    if (code === 'ENOENT')
-      throw new ElfError(`${file}: no such file`, { advice: 'check the path', cause: error });
-    throw new ElfError(`${file}: cannot be read (${code})`, {
-      advice: 'what is to be analysed has to be readable',
-      cause: error,
-    });
+    const [what, advice] =
+      code === 'ENOENT'
+        ? ['no such file', 'check the path']
+        : code === 'EACCES'
+          ? ['permission denied', 'what is to be analysed has to be readable']
+          : [`cannot be read: ${(error as Error).message}`, 'check the file'];
+    throw new ElfError(`${file}: ${what}`, { advice, cause: error });
   }
 }
 

@@ -45,13 +45,25 @@ test('a script that starts only another one of the same shell, which starts prog
 test.each([
   ['is missing', '#!/nonexistent/shell\n', 127, '"/nonexistent/shell" does not exist'],
   ['a line ending of Windows', '#!/bin/sh\r\n', 127, '"/bin/sh\\r" does not exist'],
-  ['a folder', '#!/usr\n', 126, '"/usr" cannot be read as a program'],
+  ['a folder', '#!/usr\n', 126, '"/usr" is no program'],
+  ['nothing', '#!', 126, '"" has no name'],
 ])('an interpreter that there is none of: %s', (what, text, status, says) => {
   const file = script(what, text);
   expect(start(file).status).toBeNull();
   const advice = 'install it, or correct the #! line';
   const stderr = `sandbox-run: ${file}: its interpreter ${says}\n  ${advice}\n`;
   expect(held(file)).toEqual({ status, stdout: '', stderr });
+});
+
+test.each([
+  ['env', '#!/usr/bin/env cat\nhello\n'],
+  ['env with options', '#!/usr/bin/env -S -u HOME A=1 cat -n\nhello\n'],
+  ['env, its option and the name in one', '#!/usr/bin/env -Scat\nhello\n'],
+])('an interpreter that executes none, through %s', (what, text) => {
+  const file = script(what, text);
+  expect(start(file).stdout).toContain('hello');
+  for (const place of ['exec', 'main'])
+    expect(start(process.execPath, cli, '--auto', '--at', place, '--', file), place).toEqual(start(file));
 });
 
 test('a first line that ends in a NUL', () => {

@@ -244,8 +244,8 @@ export function interpreterOf(world: World): string | undefined {
 
 /** The scripts on the way to it. */
 export function addStart(work: Work, path: string, isFirst: boolean): readonly string[] {
-  const { program, named, scripts } = startOf(path, searchPathOf(work.question.environment));
-  for (const one of [path, named, ...scripts]) work.files.add(one);
+  const { program, named, scripts, through } = startOf(path, searchPathOf(work.question.environment));
+  for (const one of [path, named, ...scripts, ...through]) work.files.add(one);
   work.named.add(dirname(named));
   for (const one of scripts) work.scripts.add(one);
   if (work.programs.includes(program)) return scripts;
@@ -257,6 +257,7 @@ export function addStart(work: Work, path: string, isFirst: boolean): readonly s
   }
   work.programs.push(program);
   addProgram(work.world, program);
+  for (const one of through) addStart(work, one, false);
   return scripts;
 }
 

@@ -2,6 +2,7 @@
 
 import { accessSync, closeSync, constants, openSync, readSync, realpathSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { ElfError } from '../../elf/bytes.ts';
 import { isElf, reading } from '../../elf/file.ts';
 import { readShebang } from '../../elf/script.ts';
 import { LaunchError, SandboxError } from '../../errors.ts';
@@ -13,6 +14,8 @@ export interface Start {
   readonly named: string;
   /** Scripts on the way to it, outermost first. */
   readonly scripts: readonly string[];
+  /** Programs on the way that execute it: env(1). */
+  readonly through: readonly string[];
 }
 
 /** Where programs are looked for (exec(3)). */
@@ -28,11 +31,12 @@ const MAX_TEXT = 1024 * 1024;
  * stands in the way that is missing (127) or cannot be executed (126). */
 export function startOf(path: string, searchPath: string): Start {
   const scripts: string[] = [];
+  const through: string[] = [];
   let at = path;
   for (let depth = 0; depth <= MAX_SCRIPTS; depth++) {
     const script = scripts.at(-1);
     const head = script === undefined ? headOf(at) : headOfInterpreter(script, at);
-    if (isElf(head)) return { program: realpathSync(at), named: at, scripts };
+    if (isElf(head)) return { program: realpathSync(at), named: at, scripts, through };
     const shebang = readShebang(head);
     if (shebang === undefined) {
       // execvp(3): a file without a header is given to the shell.
@@ -43,30 +47,40 @@ export function startOf(path: string, searchPath: string): Start {
     }
     scripts.push(at);
     const words = (shebang.argument ?? '')
+      .replace(/^-[iv0]*S/, '')
       .split(/[ \t]+/)
       .filter((word) => word !== '' && !word.startsWith('-') && !word.includes('='));
     const isEnv = basename(shebang.interpreter) === 'env' && words[0] !== undefined;
-    at = isEnv ? (inPath(words[0]!, searchPath) ?? shebang.interpreter) : shebang.interpreter;
+    const meant = isEnv ? inPath(words[0]!, searchPath) : undefined;
+    if (meant !== undefined) through.push(shebang.interpreter);
+    at = meant ?? shebang.interpreter;
   }
   throw new SandboxError(`${path}: scripts that are started by scripts, more than ${MAX_SCRIPTS} deep`, {
     advice: 'name the program',
   });
 }
 
+/** Of an interpreter that the kernel would not execute either: LaunchError, with the status of a start without an analysis. */
 function headOfInterpreter(script: string, path: string): Buffer {
+  // Quoted: a line that was written elsewhere can end in a carriage return.
+  const refused = (what: string, status: 126 | 127, cause?: unknown) =>
+    new LaunchError(`${script}: its interpreter ${JSON.stringify(path)} ${what}`, status, {
+      advice: 'install it, or correct the #! line',
+      cause,
+    });
+  if (path === '') throw refused('has no name', 126);
   try {
     return headOf(path);
-  } catch (cause) {
-    if (!(cause instanceof SandboxError)) throw cause;
-    const isMissing = (cause.cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';
-    throw new LaunchError(
-      // Quoted: a line that was written elsewhere can end in a carriage return.
-      `${script}: its interpreter ${JSON.stringify(path)} ${isMissing ? 'does not exist' : 'cannot be read as a program'}`,
-      isMissing ? 127 : 126,
-      { advice: 'install it, or correct the #! line', cause },
-    );
+  } catch (error) {
+    if (!(error instanceof SandboxError)) throw error;
+    if (isMissing(error)) throw refused('does not exist', 127, error);
+    // It may be executed without being read: then there is only no analysis.
+    throw error instanceof ElfError ? error : refused('is no program', 126, error);
   }
 }
+
+const isMissing = ({ cause }: SandboxError) =>
+  (cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';
 
 function notProgram(path: string): SandboxError {
   return new SandboxError(`${path}: neither a program nor a script`, {

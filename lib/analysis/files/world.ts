@@ -97,10 +97,11 @@ function addLoader(world: World, path: string, interpreter: string): Module {
   try {
     return addFile(world, interpreter, interpreter);
   } catch (error) {
-    if (error instanceof ElfError) throw error;
-    const why = error instanceof Error ? error.message : String(error);
-    throw new ElfError(`${path}: its loader cannot be read: ${why}`, {
+    // What it says of itself is another matter.
+    if (!(error instanceof ElfError) || error.cause === undefined) throw error;
+    throw new ElfError(`${path}: its loader cannot be read: ${error.message}`, {
       advice: 'install it; the kernel does not start the program without it',
+      cause: error,
     });
   }
 }
@@ -172,7 +173,7 @@ const pathsOf = ({ path, code }: Module) => ({
 
 function addFile(world: World, path: string, interpreter: string | undefined): Module {
   world.looked.add(path);
-  const real = realpathSync(path);
+  const real = reading(path, () => realpathSync(path));
   return world.byPath.get(real) ?? addModule(world, real, readElf(real), interpreter);
 }
 
