@@ -8,13 +8,13 @@ import { readShebang } from '../../elf/script.ts';
 import { LaunchError, SandboxError } from '../../errors.ts';
 
 export interface Start {
-  /** The ELF program that the kernel loads. */
+  /** The ELF program that runs in the end. */
   readonly program: string;
   /** The same as it was named: links are not followed. */
   readonly named: string;
   /** Scripts on the way to it, outermost first. */
   readonly scripts: readonly string[];
-  /** Programs on the way that execute it: env(1). */
+  /** Programs on the way that execute it, under the same filter: env(1). */
   readonly through: readonly string[];
 }
 
